@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Layout of a classifier image, shared by the eBPF program (bpf/classify.bpf.c), the compiler
+ * (src/compile) and the loader (src/datapath). One image is one generation: everything that
+ * depends on a generation is inside it, so that a packet judged with one image pointer can
+ * never see half of two policies (datapath.md 3.7, 6).
+ *
+ * An image is an array of 64-byte lines in host byte order. Line 0 is the header, lines 2-3
+ * describe the IPv4 part, 4-5 the IPv6 part; every other part begins at a line number (field
+ * *_off; 0 = part absent, the dimension prunes nothing). "Word" is a u64 with bit g for group
+ * g of that family.
+ *
+ * Lookup, per family (datapath.md 3.3):
+ *   cand = src[p(src)] & dst[p(dst)] & me[src_me | dst_me << 1] & proto[proto]
+ *        & sport_word[class(sport)] & dport_word[class(dport)]
+ *   for g in cand, lowest first: stop if group[g].maxw < best; build the key with the group's
+ *   masks, hash it, walk the chain of at most IMG_PROBES lines until an empty slot; a slot
+ *   whose key is equal and whose tuple belongs to g has weight tuple.w | action; timed permits
+ *   past their deadline do not match; larger weight wins, equal weight: smaller rule.order.
+ *
+ * The bits of me[], sport_word[0..1] and dport_word[0..1] are exact, not only pruning: a group
+ * that needs `me` or ports has no bit where there is none. */
+#pragma once
+#ifndef __VMLINUX_H__
+#include <linux/types.h>
+#endif
+
+enum {
+    IMG_MAGIC = 0x50574731, /* "PWG1" */
+    IMG_LAYOUT = 1,         /* raised with every change in this file */
+    IMG_LINE_BYTES = 64,
+    IMG_PROBES = 8, /* lines of one chain */
+    IMG_MAX_GROUPS = 64,
+    IMG_MAX_TUPLES = 4095,
+    IMG_TUPLE_DELETED = 0xfff,
+    IMG_HEADER_LINE = 0,
+    IMG_FAMILY4_LINE = 2, /* two lines */
+    IMG_FAMILY6_LINE = 4, /* two lines */
+    IMG_FIRST_FREE_LINE = 6,
+    IMG_NO_COUNTER = 0xffffffff,
+};
+
+/* img_header.flags */
+enum {
+    IMG_ARMED = 1,                 /* a block or negotiate filter exists: structural drops on */
+    IMG_SOURCE_ROUTE_CLASSIFY = 2, /* else dropped while armed */
+    IMG_MASQUERADED_PASS = 4,      /* else judged as me -> any at egress */
+    IMG_COUNTERS = 8,
+};
+
+struct img_header { /* line 0 */
+    __u32 magic;
+    __u32 layout;
+    __u64 generation;
+    __u64 state_epoch;
+    __u64 seed; /* of all hashes of this image */
+    __u32 flags;
+    __u32 n_lines;
+    __u32 sport_off; /* struct img_port[65536], 16 per line; 0 = no filter gives one */
+    __u32 dport_off;
+    __u32 tag_secret; /* upper 14 bits of the tag, see IMG_TAG_* ; same in every image of a boot */
+    __u32 n_entries;  /* slots in use, both families; 0 = nothing to classify */
+    __u64 _pad;
+};
+
+/* Per port value: number of the elementary interval (the port field of range groups) and
+ * number of the class (index into the word tables; 0 and 1 are reserved, see below). */
+struct img_port {
+    __u16 interval; /* 1.. ; intervals are numbered from 1 so that 0 means "any" in a key */
+    __u16 class;    /* 2.. */
+};
+enum { IMG_CLASS_NO_L4 = 0, IMG_CLASS_ICMP = 1, IMG_CLASS_FIRST = 2 };
+
+struct img_family {              /* two lines */
+    __u32 n_groups, groups_off;  /* struct img_group, one per line */
+    __u32 n_tuples, tuples_off;  /* u64, 8 per line */
+    __u32 slots_off, slots_mask; /* number of lines - 1, a power of two minus one */
+    __u32 rules_off;             /* one entry per slot, same index */
+    __u32 src_off, src_bits;     /* words, 2^bits entries, bits 8, 12 or 16 */
+    __u32 dst_off, dst_bits;
+    __u32 proto_off;       /* 256 words */
+    __u32 sport_words_off; /* one word per class; 0 = all ones, but see below */
+    __u32 dport_words_off;
+    __u64 _pad0;
+    /* second line */
+    __u64 me[4];      /* index src_me | dst_me << 1 */
+    __u64 icmp_typed; /* groups whose filters give an ICMP type */
+    __u64 _pad1[3];
+};
+/* sport_words_off / dport_words_off of a family are 0 exactly if no group of the family uses
+ * that port field; if any does, sport_off / dport_off of the header is set too. */
+
+struct img_group {        /* one line */
+    __u64 src_hi, src_lo; /* address masks; IPv4 in the low 32 bits of *_lo */
+    __u64 dst_hi, dst_lo;
+    __u64 maxw; /* largest weight, action bits included, of this and all later
+                   groups */
+    __u16 sport_exact, sport_interval; /* 0 or 0xffff, at most one of the two */
+    __u16 dport_exact, dport_interval; /* exact also 0xff00: ICMP type alone */
+    __u8 proto;                        /* mask 0 or 0xff */
+    __u8 zone;                         /* mask 0 or 0xff */
+    __u8 main_dst; /* IPv6: slot.addr holds the destination, .other_fp the source */
+    __u8 final;    /* no later group can beat a match here (reserved, 0) */
+    __u32 _pad;
+    __u64 _pad2;
+};
+
+/* Tuple word: bits 0-33 weight with tier above it (IMG_W), action bits 0; bits 40-45 group;
+ * bit 63 timed. */
+#define IMG_TUPLE(w, group, timed) ((__u64)(w) | (__u64)(group) << 40 | (__u64)(timed) << 63)
+#define IMG_TUPLE_W(t)             ((t)&0x3ffffffffULL)
+#define IMG_TUPLE_GROUP(t)         (((t) >> 40) & 63)
+#define IMG_TUPLE_TIMED(t)         ((t) >> 63)
+#define IMG_W(tier, weight)        ((__u64)(tier) << 32 | (weight))
+
+/* Bytes 8-15 of a slot as one word. meta = tuple << 4 | log << 3 | state << 2 | action.
+ * Action 0 = empty slot, ends the walk; tuple IMG_TUPLE_DELETED does not end it. */
+#define IMG_HI(sport, dport, proto, zone) \
+    ((__u64)(sport) | (__u64)(dport) << 16 | (__u64)(proto) << 32 | (__u64)(zone) << 40)
+#define IMG_HI_KEY 0x0000ffffffffffffULL
+#define IMG_META(tuple, log, state, action) \
+    ((__u64)((tuple) << 4 | (log) << 3 | (state) << 2 | (action)) << 48)
+#define IMG_META_ACTION(hi) (((hi) >> 48) & 3)
+#define IMG_META_TUPLE(hi)  ((hi) >> 52)
+
+struct img_slot4 { /* four per line */
+    __u64 lo;      /* src | dst << 32, masked */
+    __u64 hi;
+};
+struct img_slot6 {          /* two per line */
+    __u64 addr_hi, addr_lo; /* masked address of the main side */
+    __u64 hi;
+    __u64 other_fp; /* img_fp6() of the other side's masked address, 0 if its mask is 0 */
+};
+struct img_rule4 { /* four per line */
+    __u32 counter_id;
+    __u32 order; /* rank by layer, then GUID */
+    __u64 deadline_ns;
+};
+struct img_rule6 { /* two per line */
+    __u32 counter_id;
+    __u32 order;
+    __u64 deadline_ns;
+    __u64 other_hi, other_lo; /* full masked address of the other side: confirms the print */
+};
+
+/* Tag in skb->tc_index (datapath.md 2.2): 14 secret bits above two bits. */
+enum { IMG_TAG_ME = 1, IMG_TAG_FORWARDED = 2, IMG_TAG_SECRET_MASK = 0xfffc };
+
+/* Role of an interface, value of the map `ifrole`, key ifindex. No entry: zone 0, normal, not
+ * forwarding (fail closed). */
+struct pw_ifrole {
+    __u8 role;  /* enum iface_role */
+    __u8 flags; /* PW_IF_* */
+    __u8 zone;
+    __u8 _pad[5];
+};
+enum { PW_IF_STACKED = 1, PW_IF_FORWARDING4 = 2, PW_IF_FORWARDING6 = 4, PW_IF_ACCEPT_LOCAL = 8 };
+
+/* Maps `local4` and `local6`: LPM tries over network-order addresses, value enum local_kind. */
+struct pw_lpm4 {
+    __u32 prefix_len;
+    __u8 addr[4];
+};
+struct pw_lpm6 {
+    __u32 prefix_len;
+    __u8 addr[16];
+};
+
+/* Counters: `counters` is an ARRAY_OF_MAPS of per-CPU arrays ("chunks") of equal size, so that
+ * they grow without loading a program again: id >> PW_CHUNK_SHIFT is the outer index. */
+enum { PW_CHUNK_SHIFT = 12, PW_CHUNK_IDS = 1 << PW_CHUNK_SHIFT, PW_CHUNKS = 512 };
+struct pw_counter {
+    __u64 packets;
+    __u64 bytes;
+};
+/* Map `stats`: per-CPU array, index direction * PW_STAT_MAX + PW_STAT_PASSED or drop reason. */
+enum { PW_STAT_PASSED = 0, PW_STAT_EXEMPT_ND = 31, PW_STAT_MAX = 32 };
+
+/* Slots of the map `roots`. */
+enum { PW_ROOT_ACTIVE = 0, PW_ROOT_CANDIDATE = 1, PW_ROOT_PREVIOUS = 2, PW_ROOTS = 3 };
+
+/* Test entries (test_in, test_out): the same classifier, no map is written. Parameters go in
+ * through skb->cb, results come back in cb and in the return value. */
+enum { PW_TEST_TO_HOST = 1, PW_TEST_ACCEPT_LOCAL = 2, PW_TEST_JUDGED = 4 };
+struct pw_test_in { /* cb[0..4] going in */
+    __u32 root;     /* PW_ROOT_* */
+    __u32 flags;    /* PW_TEST_* */
+    __u32 zone;
+    __u32 _pad[2];
+};
+struct pw_test_out {  /* cb[0..4] coming back */
+    __u32 generation; /* low 32 bits of the image that decided */
+    __u32 counter_id;
+    __u32 weight;
+    __u32 tier;
+    __u32 probes; /* groups looked up */
+};
+/* Return value of a test entry: decided by filter << 16 | block << 8 | reason. */
+#define PW_TEST_RET(filter, block, reason) ((filter) << 16 | (block) << 8 | (reason))
+
+static inline __attribute__((always_inline)) __u64 img_mix(__u64 a, __u64 b)
+{
+    a *= 0xff51afd7ed558ccdULL;
+    a ^= a >> 32;
+    a += b;
+    a *= 0xc4ceb9fe1a85ec53ULL;
+    a ^= a >> 29;
+    return a;
+}
+/* hi without meta. The low bits select the line. */
+static inline __attribute__((always_inline)) __u64 img_hash4(__u64 seed, __u32 group, __u64 lo,
+                                                             __u64 hi)
+{
+    return img_mix(lo ^ seed, hi ^ (__u64)group << 56);
+}
+static inline __attribute__((always_inline)) __u64 img_hash6(__u64 seed, __u32 group, __u64 addr_hi,
+                                                             __u64 addr_lo, __u64 hi, __u64 fp)
+{
+    return img_mix(img_mix(addr_hi ^ seed, addr_lo), img_mix(hi ^ (__u64)group << 56, fp ^ seed));
+}
+/* Keyed print of the side that is not stored in the slot; never 0. */
+static inline __attribute__((always_inline)) __u64 img_fp6(__u64 seed, __u64 hi, __u64 lo)
+{
+    __u64 f = img_mix(img_mix(hi + seed, lo), ~seed);
+    return f ? f : 1;
+}
+/* Index into the pruning arrays. */
+static inline __attribute__((always_inline)) __u32 img_prune4(__u32 addr, __u32 bits)
+{
+    return addr >> (32 - bits);
+}
+static inline __attribute__((always_inline)) __u32 img_prune6(__u64 seed, __u64 addr_hi, __u32 bits)
+{
+    return (__u32)(img_mix((addr_hi >> 32) ^ seed, seed >> 32) >> 40) & ((1U << bits) - 1);
+}
+
+_Static_assert(sizeof(struct img_header) == IMG_LINE_BYTES, "header is one line");
+_Static_assert(sizeof(struct img_family) == 2 * IMG_LINE_BYTES, "family is two lines");
+_Static_assert(sizeof(struct img_group) == IMG_LINE_BYTES, "group is one line");
+_Static_assert(sizeof(struct img_slot4) == 16 && sizeof(struct img_slot6) == 32, "slots per line");
+_Static_assert(sizeof(struct img_rule4) == 16 && sizeof(struct img_rule6) == 32, "rules per line");
+_Static_assert(sizeof(struct pw_ifrole) == 8 && sizeof(struct pw_counter) == 16, "map values");
+_Static_assert(sizeof(struct pw_test_in) == 20 && sizeof(struct pw_test_out) == 20, "skb->cb");

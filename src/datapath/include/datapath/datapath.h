@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From a classifier image to packets: loads and pins the eBPF programs of one network
+ * namespace, keeps them attached to every interface, keeps `me` live from the kernel's local
+ * routing table, installs generations, reads counters.
+ *
+ * Kernel objects have two lifetimes. Descriptors are held by struct datapath. Everything is
+ * also pinned below <pin_root>/<netns cookie>/ (links link/<ifindex>-<in|out>, maps map/<name>,
+ * programs prog/<name>), so that enforcement goes on when the process ends in any way; only
+ * datapath_clear() removes it. The lock "one agent per namespace" is an flock on that directory.
+ *
+ * Generations (datapath.md 6): roots[candidate] = image; self-test by the caller through
+ * datapath_test(); one batch update {previous = old active, active = candidate}. Updates of the
+ * root wait for a kernel grace period and therefore run in the worker thread; the new image
+ * decides about 0.1 ms after the call begins, which datapath_visible() sees by a test run. */
+#pragma once
+#include "base/diag.h"
+#include "compile/compile.h"
+#include "model/packet.h"
+
+struct datapath;
+
+enum hook_mode { HOOK_AUTO, HOOK_TCX, HOOK_CLSACT };
+const char *hook_mode_name(enum hook_mode m);
+
+struct datapath_options {
+    const char *pin_root; /* NULL = /sys/fs/bpf/portward */
+    enum hook_mode hook;
+};
+
+/* Opens, locks, loads or adopts. If pins of the same layout exist, their maps (active image,
+ * counters, local addresses) are taken over and programs are replaced link by link without a
+ * gap; with another layout a new set is built beside and takes their place when its first
+ * generation is in force. Mounts bpffs on /sys/fs/bpf only if nothing is mounted there and this
+ * process is in the mount namespace of pid 1; otherwise fails with the hint to use nsenter.
+ * After open the host's interfaces and addresses are known (datapath_host()) and the maps say
+ * so; interfaces are attached by datapath_attach_all().
+ * -EBUSY: another agent holds the namespace. On failure nothing in the kernel has changed. */
+_must_check_ int datapath_open(const struct datapath_options *o, struct diag *d,
+                               struct datapath **ret);
+/* Ends the worker after its last job, closes all descriptors, leaves all pins. NULL is fine. */
+struct datapath *datapath_close(struct datapath *dp);
+void datapath_closep(struct datapath **dp);
+/* Removes links, maps and pins of this namespace: the host is open. Then closes. */
+_must_check_ int datapath_clear(struct datapath *dp, struct diag *d);
+/* The same without an agent, for a namespace cookie; -EBUSY if an agent holds it. */
+_must_check_ int datapath_clear_pins(const char *pin_root, uint64_t cookie, struct diag *d);
+/* Removes pin directories of namespaces that no longer exist (all links dead). */
+int datapath_collect_dead(const char *pin_root);
+
+uint64_t datapath_netns_cookie(const struct datapath *dp);
+uint64_t datapath_generation(const struct datapath *dp); /* of the active image, 0 = none */
+bool datapath_adopted(const struct datapath *dp);        /* an image was in force at open */
+uint16_t datapath_tag_secret(const struct datapath *dp); /* for compile_options */
+enum hook_mode datapath_hook(const struct datapath *dp); /* what is really used */
+
+/* --- interfaces and addresses (rtnetlink) --- */
+/* What the host looks like now; valid until the next datapath_rtnl_process(). */
+const struct host *datapath_host(const struct datapath *dp);
+/* Attaches (or repairs) every interface; *ret_n = number attached. Errors of single interfaces
+ * are kept per interface (datapath_iface_status) and make the result negative only if none
+ * could be attached although some exist. Call before the first flip. */
+_must_check_ int datapath_attach_all(struct datapath *dp, struct diag *d, unsigned *ret_n);
+struct iface_status {
+    uint32_t ifindex;
+    char name[16];
+    enum iface_role role;
+    bool attached_in, attached_out;
+    int error; /* negative errno of the last failed attachment, 0 = fine */
+};
+/* Snapshot for status; array owned by the caller. */
+_must_check_ int datapath_iface_status(const struct datapath *dp, struct iface_status **ret,
+                                       size_t *ret_n);
+int datapath_rtnl_fd(const struct datapath *dp);
+/* Reads all pending messages: attaches new interfaces, updates `me` in the kernel maps. The
+ * result says what changed, for the caller's derived entries. -errno only if rtnetlink itself
+ * failed; a lost message (ENOBUFS) is answered by a full new dump. */
+enum { HOST_CHANGED_IFACES = 1, HOST_CHANGED_LOCAL = 2, HOST_CHANGED_DHCP = 4 };
+_must_check_ int datapath_rtnl_process(struct datapath *dp, unsigned *ret_changes);
+/* Compares links and pins with what should be and repairs (call every 500 ms); number of
+ * repairs. */
+int datapath_reconcile(struct datapath *dp);
+
+/* --- generations --- */
+/* Copies img into a new map and asks the worker to put it into the candidate slot. Also grows
+ * the counter chunks so that ids below n_counters exist. One installation at a time: -EBUSY. */
+_must_check_ int datapath_candidate(struct datapath *dp, const struct image *img,
+                                    uint32_t n_counters, struct diag *d);
+/* Asks the worker to flip: previous = active, active = candidate. */
+_must_check_ int datapath_flip(struct datapath *dp, struct diag *d);
+/* Gives the candidate up. */
+void datapath_abandon(struct datapath *dp);
+/* 1 if the image in this root slot is seen by the program with this generation, 0 if not yet. */
+int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generation);
+/* Eventfd that becomes readable when a worker job ended; process it with this call. A failed
+ * job's errno is returned once. */
+int datapath_worker_fd(const struct datapath *dp);
+int datapath_worker_process(struct datapath *dp);
+
+/* --- questions --- */
+struct datapath_answer {
+    bool block;
+    enum drop_reason reason;
+    bool by_filter;
+    uint32_t generation, counter_id, weight, probes;
+    enum tier tier;
+};
+/* Runs one frame through the test entry of a root slot. Writes no map. */
+_must_check_ int datapath_test(struct datapath *dp, unsigned root_slot, const uint8_t *frame,
+                               size_t len, const struct packet_meta *meta,
+                               struct datapath_answer *ret);
+
+/* Counters of ids [first, first + n), summed over CPUs, into out[]. Ids beyond the map: zero. */
+struct counter {
+    uint64_t packets, bytes;
+};
+_must_check_ int datapath_counters(struct datapath *dp, uint32_t first, uint32_t n,
+                                   struct counter *out);
+_must_check_ int datapath_counter_reset(struct datapath *dp, uint32_t id);
+/* Packets of one direction: passed, and dropped by reason. */
+_must_check_ int datapath_stats(struct datapath *dp, enum direction dir, uint64_t *ret_passed,
+                                uint64_t ret_dropped[_DROP_REASON_MAX]);

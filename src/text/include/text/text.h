@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The policy language (policy.md 7): one parser and one printer for policy files, the command
+ * line, explain, logs and stored filters. Pure: text in, model out. Printing is the exact
+ * inverse of parsing; print(parse(print(x))) == print(x). */
+#pragma once
+#include "base/diag.h"
+#include "base/strbuf.h"
+#include "model/packet.h"
+#include "model/policy.h"
+
+/* A whole file of policies. At most LIMIT_DIAGS errors are collected in *dl (all counted).
+ * 0, or -EINVAL/-E2BIG with n_errors > 0 and *ret untouched, or -ENOMEM. Filters carry no GUIDs. */
+_must_check_ int text_parse_policies(const char *text, size_t len, struct diag_list *dl,
+                                     struct policy_list *ret);
+
+/* One filter, beginning with its action; the whole text must be used up. */
+_must_check_ int text_parse_filter(const char *text, size_t len, struct diag *d,
+                                   struct filter *ret);
+
+/* The filter of a command line: like text_parse_filter, and at the end, in any order,
+ * "for DURATION" and "reason STRING". for_s 0 and reason NULL if absent. */
+struct command_filter {
+    struct filter filter;
+    uint32_t for_s;
+    char *reason; /* owned */
+};
+void command_filter_done(struct command_filter *c);
+_must_check_ int text_parse_command(const char *text, size_t len, struct diag *d,
+                                    struct command_filter *ret);
+
+/* PACKET of policy.md 8. Source port not given = 49152; a TCP packet is a SYN unless "ack".
+ * A side given as `me` sets the flag below and the caller puts an address in. */
+struct packet_text {
+    struct packet packet; /* meta.dir, family, src, dst, proto, ports, icmp, tcp_flags */
+    bool src_me, dst_me;
+    char interface[16]; /* empty = not given */
+};
+_must_check_ int text_parse_packet(const char *text, size_t len, struct diag *d,
+                                   struct packet_text *ret);
+
+/* Canonical text, without trailing newline for a filter. 0 or the strbuf's error. */
+_must_check_ int text_print_filter(const struct filter *f, struct strbuf *out);
+_must_check_ int text_print_policy(const struct policy *p, struct strbuf *out);
+_must_check_ int text_print_packet(const struct packet *p, struct strbuf *out);
+/* One address / a quoted string as the grammar writes them. */
+int text_print_addr(const struct addr *a, struct strbuf *out);
+int text_print_string(const char *s, struct strbuf *out);
+
+/* [safety] failsafe = ...: "tcp/22 from 192.0.2.0/24, udp/53 from any". */
+struct filter_settings;
+_must_check_ int text_parse_failsafe(const char *text, size_t len, struct diag *d,
+                                     struct filter_settings *ret);
+
+/* Joins argv words to one text for the parser, quoting words that need it, so that carets
+ * point into what is shown. */
+_must_check_ int text_join_words(int n, char *const *words, struct strbuf *out);
+
+/* Gives rules of `fresh` the GUID of the rule of the same name in `old`, and their filters the
+ * GUID and handle of an equal filter (by canonical text) of that rule, so that counters go on
+ * (policy.md 5). */
+_must_check_ int text_inherit_ids(struct policy *fresh, const struct policy *old);
