@@ -36,7 +36,8 @@ enum diag_code {
     _DIAG_CODE_MAX,
 };
 const char *diag_code_name(enum diag_code code);
-/* Exit code of cli.md 4 for a failure of this kind (never 0). */
+/* Exit code of cli.md 4 for a failure of this kind (never 0). An unknown word is 2 as on a command
+ * line; whoever reads a whole policy file makes it 7 like every other error of the file. */
 int diag_exit_code(enum diag_code code);
 
 /* A place in a text: line and column count from 1, columns in bytes; len in bytes, at least

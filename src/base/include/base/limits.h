@@ -22,6 +22,7 @@ enum {
     LIMIT_DIAGS = 10, /* errors shown for one file, then a count */
     LIMIT_INTERFACE_ZONES = 254,
     LIMIT_API_BODY_BYTES = 96 * 1024 * 1024,
+    LIMIT_API_ANSWER_BYTES = 512 * 1024 * 1024, /* what a client reads of one answer */
     LIMIT_API_CONNECTIONS = 64,
     LIMIT_DYNAMIC_FILTERS = 65536,
 };
