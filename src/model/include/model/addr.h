@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* One side of a filter (policy.md 1). Invariants, kept by the constructors: prefixes have no
  * host bits set; a prefix of full length and a range of one address are stored as ADDR_HOST;
- * first <= last in a range. */
+ * first and last are the bounds of every host, prefix and range, first <= last. */
 #pragma once
 #include "model/ip.h"
 

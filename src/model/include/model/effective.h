@@ -4,8 +4,9 @@
  * reads it literally); neither sees the other's work. Nothing here is expanded: mirrored
  * twins, port lists, ranges, tiers, failsafe and exemptions are each side's own business.
  *
- * Everything is borrowed from the caller and must outlive the use. Entries with an
- * unenforceable filter must not be given. */
+ * Everything is borrowed from the caller and must outlive the use. DNS names and server
+ * keywords must have been replaced by addresses. eval accepts every other filter; compile
+ * refuses what this build does not enforce (filter_check_enforceable). */
 #pragma once
 #include "model/filter.h"
 #include "model/host.h"

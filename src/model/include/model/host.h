@@ -3,7 +3,7 @@
  * the agent fills from rtnetlink; the compiler derives exemptions from it, the evaluator
  * decides `me` and martians with it. */
 #pragma once
-#include "model/ip.h"
+#include "model/filter.h"
 
 /* Types of routes in table 255 (values are our own). */
 enum local_kind { LOCAL_NONE, LOCAL_UNICAST, LOCAL_BROADCAST, LOCAL_ANYCAST, LOCAL_MULTICAST };
@@ -27,9 +27,10 @@ struct iface {
     enum iface_role role;
     bool stacked; /* on egress leaves its tag for the device below */
     bool forwarding4, forwarding6;
-    bool accept_local; /* IPv4 sysctl: own source addresses may arrive */
-    bool dhcp4, dhcp6; /* has a leased address: gets the DHCP client entries */
-    uint8_t zone;      /* 1-254, unique while the interface exists; 0 = none left */
+    bool accept_local;    /* IPv4 sysctl: own source addresses may arrive */
+    bool dhcp4, dhcp6;    /* has a leased address: gets the DHCP client entries */
+    uint8_t zone;         /* 1-254, unique while the interface exists; 0 = none left */
+    enum profile profile; /* PROFILE_NONE = not configured, counts as public */
 };
 
 struct host {

@@ -37,6 +37,8 @@ struct packet_meta {
                           this family; then the destination counts as me (datapath.md 5.6) */
     bool accept_local; /* of the interface */
     uint8_t zone;      /* of the interface, 0 = none */
+    bool secured;      /* carries a security path: satisfies a negotiate filter */
+    bool gso;          /* super-packet: a length of 0 is taken from the buffer */
 };
 
 struct packet {

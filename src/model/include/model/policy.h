@@ -15,6 +15,7 @@ struct rule {
     struct filter *filters; /* array of n_filters, owned */
     size_t n_filters, cap_filters;
     struct span at;
+    uint32_t name_hash; /* of the folded name; policy_add_rule() sets it: rename = remove, add */
 };
 
 struct policy {
@@ -30,9 +31,13 @@ struct policy {
     struct span at;
 };
 
+/* Name of a policy or rule (what = "policy", "rule"): 1 to LIMIT_NAME_BYTES bytes of UTF-8. */
+_must_check_ int name_validate(const char *name, const char *what, struct span at, struct diag *d);
+
 void rule_init(struct rule *r);
 void rule_done(struct rule *r);
-/* Takes *f over (leaves it initialised empty). 0 or -ENOMEM. */
+/* Takes *f over (leaves it initialised empty). 0 or -ENOMEM. Here and below, what could not be
+ * taken stays with the caller. */
 _must_check_ int rule_add_filter(struct rule *r, struct filter *f);
 
 _must_check_ int policy_new(const char *name, struct policy **ret);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* model/ip.c: addresses of both families as numbers, and their text.
+ * Used by every module that touches an address. Invariant: ip_parse(ip_print(x)) == x, and
+ * ip_print() writes the one form of RFC 5952, so equal addresses are equal text. */
+#include "model/ip.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct ip ip_mask(enum family f, unsigned len)
+{
+    if (f == FAMILY_4)
+        return (struct ip){.lo = len == 0 ? 0 : 0xffffffffu & (UINT64_MAX << (32 - len))};
+    struct ip m = {0};
+    if (len > 0)
+        m.hi = len >= 64 ? UINT64_MAX : UINT64_MAX << (64 - len);
+    if (len > 64)
+        m.lo = UINT64_MAX << (128 - len);
+    return m;
+}
+
+struct ip ip_and(struct ip a, struct ip b)
+{
+    return (struct ip){a.hi & b.hi, a.lo & b.lo};
+}
+
+struct ip ip_or(struct ip a, struct ip b)
+{
+    return (struct ip){a.hi | b.hi, a.lo | b.lo};
+}
+
+struct ip ip_not(enum family f, struct ip a)
+{
+    if (f == FAMILY_4)
+        return (struct ip){.lo = ~a.lo & 0xffffffffu};
+    return (struct ip){~a.hi, ~a.lo};
+}
+
+struct ip ip_add1(struct ip a)
+{
+    return (struct ip){a.hi + (a.lo == UINT64_MAX), a.lo + 1};
+}
+
+struct ip ip_sub1(struct ip a)
+{
+    return (struct ip){a.hi - (a.lo == 0), a.lo - 1};
+}
+
+static uint64_t get_be(const uint8_t *b, unsigned n)
+{
+    uint64_t v = 0;
+    for (unsigned i = 0; i < n; i++)
+        v = v << 8 | b[i];
+    return v;
+}
+
+static void put_be(uint8_t *b, unsigned n, uint64_t v)
+{
+    for (unsigned i = n; i-- > 0; v >>= 8)
+        b[i] = (uint8_t)v;
+}
+
+struct ip ip_from_bytes(enum family f, const uint8_t *bytes)
+{
+    if (f == FAMILY_4)
+        return (struct ip){.lo = get_be(bytes, 4)};
+    return (struct ip){get_be(bytes, 8), get_be(bytes + 8, 8)};
+}
+
+void ip_to_bytes(enum family f, struct ip a, uint8_t *bytes)
+{
+    if (f == FAMILY_4) {
+        put_be(bytes, 4, a.lo);
+        return;
+    }
+    put_be(bytes, 8, a.hi);
+    put_be(bytes + 8, 8, a.lo);
+}
+
+int ip_parse(const char *s, size_t n, enum family *ret_family, struct ip *ret_ip)
+{
+    char text[INET6_ADDRSTRLEN];
+    uint8_t bytes[16];
+    if (n == 0 || n >= sizeof(text) || memchr(s, '\0', n))
+        return -EINVAL;
+    memcpy(text, s, n);
+    text[n] = '\0';
+    enum family f = memchr(s, ':', n) ? FAMILY_6 : FAMILY_4;
+    /* glibc's inet_pton takes neither leading zeros nor a zone. */
+    if (inet_pton(f == FAMILY_4 ? AF_INET : AF_INET6, text, bytes) != 1)
+        return -EINVAL;
+    *ret_family = f;
+    *ret_ip = ip_from_bytes(f, bytes);
+    return 0;
+}
+
+static void print_dotted(uint32_t a, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%u.%u.%u.%u", a >> 24, a >> 16 & 0xff, a >> 8 & 0xff, a & 0xff);
+}
+
+/* RFC 5952, 4.2: the longest run of at least two zero groups, the first of equals. */
+static void longest_zero_run(const unsigned group[8], unsigned *ret_first, unsigned *ret_len)
+{
+    unsigned best = 8, best_len = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        unsigned len = 0;
+        while (i + len < 8 && group[i + len] == 0)
+            len++;
+        if (len > best_len && len >= 2)
+            best = i, best_len = len;
+        if (len > 0)
+            i += len - 1;
+    }
+    *ret_first = best;
+    *ret_len = best_len;
+}
+
+void ip_print(enum family f, struct ip a, char out[IP_TEXT_BYTES])
+{
+    if (f == FAMILY_4) {
+        print_dotted((uint32_t)a.lo, out, IP_TEXT_BYTES);
+        return;
+    }
+    if (a.hi == 0 && a.lo >> 32 == 0xffff) { /* RFC 5952, 5: the IPv4-mapped prefix */
+        memcpy(out, "::ffff:", 7);
+        print_dotted((uint32_t)a.lo, out + 7, IP_TEXT_BYTES - 7);
+        return;
+    }
+    unsigned group[8], first, len;
+    for (unsigned i = 0; i < 8; i++)
+        group[i] = (unsigned)((i < 4 ? a.hi : a.lo) >> (48 - 16 * (i % 4)) & 0xffff);
+    longest_zero_run(group, &first, &len);
+    size_t at = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        if (i == first) {
+            at += (size_t)snprintf(out + at, IP_TEXT_BYTES - at, i == 0 ? "::" : ":");
+            i += len - 1;
+            continue;
+        }
+        at += (size_t)snprintf(out + at, IP_TEXT_BYTES - at, i < 7 ? "%x:" : "%x", group[i]);
+    }
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* model/service.c: ports of well-known services (IANA, "Service Name and Transport Protocol
+ * Port Number Registry", and a few names that administrators type).
+ * Used by the parser only: printed filters carry numbers. The table is our own, so that a
+ * policy text means the same ports on every host. */
+#include <string.h>
+#include <strings.h>
+
+#include "model/proto.h"
+
+static const struct service {
+    const char *name;
+    uint16_t port;
+} services[] = {
+    {"ftp-data", 20},
+    {"ftp", 21},
+    {"ssh", 22},
+    {"telnet", 23},
+    {"smtp", 25},
+    {"time", 37},
+    {"nameserver", 42},
+    {"wins", 42},
+    {"whois", 43},
+    {"tacacs", 49},
+    {"domain", 53},
+    {"bootps", 67},
+    {"bootpc", 68},
+    {"tftp", 69},
+    {"gopher", 70},
+    {"finger", 79},
+    {"http", 80},
+    {"www", 80},
+    {"kerberos", 88},
+    {"pop3", 110},
+    {"sunrpc", 111},
+    {"rpcbind", 111},
+    {"auth", 113},
+    {"ident", 113},
+    {"nntp", 119},
+    {"ntp", 123},
+    {"epmap", 135},
+    {"loc-srv", 135},
+    {"netbios-ns", 137},
+    {"netbios-dgm", 138},
+    {"netbios-ssn", 139},
+    {"imap", 143},
+    {"imap2", 143},
+    {"snmp", 161},
+    {"snmp-trap", 162},
+    {"snmptrap", 162},
+    {"bgp", 179},
+    {"irc", 194},
+    {"ldap", 389},
+    {"https", 443},
+    {"microsoft-ds", 445},
+    {"smb", 445},
+    {"kpasswd", 464},
+    {"submissions", 465},
+    {"isakmp", 500},
+    {"biff", 512},
+    {"exec", 512},
+    {"login", 513},
+    {"who", 513},
+    {"shell", 514},
+    {"syslog", 514},
+    {"printer", 515},
+    {"talk", 517},
+    {"router", 520},
+    {"dhcpv6-client", 546},
+    {"dhcpv6-server", 547},
+    {"rtsp", 554},
+    {"submission", 587},
+    {"http-rpc-epmap", 593},
+    {"ipp", 631},
+    {"ldaps", 636},
+    {"domain-s", 853},
+    {"rsync", 873},
+    {"ftps-data", 989},
+    {"ftps", 990},
+    {"telnets", 992},
+    {"imaps", 993},
+    {"pop3s", 995},
+    {"socks", 1080},
+    {"openvpn", 1194},
+    {"ms-sql-s", 1433},
+    {"ms-sql-m", 1434},
+    {"l2tp", 1701},
+    {"pptp", 1723},
+    {"radius", 1812},
+    {"radius-acct", 1813},
+    {"ssdp", 1900},
+    {"nfs", 2049},
+    {"iscsi-target", 3260},
+    {"msft-gc", 3268},
+    {"msft-gc-ssl", 3269},
+    {"mysql", 3306},
+    {"ms-wbt-server", 3389},
+    {"rdp", 3389},
+    {"ipsec-nat-t", 4500},
+    {"sip", 5060},
+    {"sips", 5061},
+    {"mdns", 5353},
+    {"llmnr", 5355},
+    {"postgresql", 5432},
+    {"amqp", 5672},
+    {"rfb", 5900},
+    {"vnc", 5900},
+    {"winrm", 5985},
+    {"wsman", 5985},
+    {"wsmans", 5986},
+    {"x11", 6000},
+    {"redis", 6379},
+    {"syslog-tls", 6514},
+    {"http-alt", 8080},
+    {"ms-streaming", 1755},
+};
+
+int service_port(const char *s, size_t n)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(services); i++) {
+        if (strlen(services[i].name) == n && strncasecmp(services[i].name, s, n) == 0)
+            return services[i].port;
+    }
+    return -1;
+}
