@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* text/words.c: the table of the language's words, with the places each may stand in, and the
+ * search for the nearest one (restricted Damerau-Levenshtein: one step is a letter missing,
+ * added, changed, or swapped with its neighbour). The table is the only list of words; order
+ * decides between equally near words and in lists. */
+#include "words.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { SUGGEST_BYTES = 24 }; /* longer words are no typing error of ours (longest: 13) */
+
+static const struct {
+    const char *text;
+    enum word word;
+    unsigned contexts;
+} table[] = {
+    {"policy", WORD_POLICY, CTX_FILE},
+    {"rule", WORD_RULE, CTX_RULE},
+    {"inactive", WORD_INACTIVE, CTX_RULE},
+    {"block", WORD_BLOCK, CTX_ACTION},
+    {"permit", WORD_PERMIT, CTX_ACTION},
+    {"negotiate", WORD_NEGOTIATE, CTX_ACTION},
+    {"drop", WORD_DROP, CTX_ACTION | CTX_SYNONYM},
+    {"deny", WORD_DENY, CTX_ACTION | CTX_SYNONYM},
+    {"pass", WORD_PASS, CTX_ACTION | CTX_SYNONYM},
+    {"inpass", WORD_INPASS, CTX_INPASS},
+    {"in", WORD_IN, CTX_DIR},
+    {"out", WORD_OUT, CTX_DIR},
+    {"tcp", WORD_NONE, CTX_PROTO},
+    {"udp", WORD_NONE, CTX_PROTO},
+    {"icmp", WORD_NONE, CTX_PROTO},
+    {"icmpv6", WORD_NONE, CTX_PROTO},
+    {"esp", WORD_ESP, CTX_METHOD},
+    {"ah", WORD_AH, CTX_METHOD},
+    {"esp", WORD_ESP, CTX_PROTO | CTX_SYNONYM},
+    {"ah", WORD_AH, CTX_PROTO | CTX_SYNONYM},
+    {"gre", WORD_NONE, CTX_PROTO | CTX_SYNONYM},
+    {"sctp", WORD_NONE, CTX_PROTO | CTX_SYNONYM},
+    {"udplite", WORD_NONE, CTX_PROTO | CTX_SYNONYM},
+    {"dccp", WORD_NONE, CTX_PROTO | CTX_SYNONYM},
+    {"type", WORD_TYPE, CTX_ICMP_TYPE},
+    {"code", WORD_CODE, CTX_ICMP_CODE},
+    {"port", WORD_PORT, CTX_PORT},
+    {"from", WORD_FROM, CTX_FROM},
+    {"to", WORD_TO, CTX_TO},
+    {"any", WORD_ANY, CTX_ADDR | CTX_PROTO},
+    {"me", WORD_ME, CTX_ADDR},
+    {"dns", WORD_DNS, CTX_ADDR},
+    {"wins", WORD_WINS, CTX_ADDR},
+    {"dhcp", WORD_DHCP, CTX_ADDR},
+    {"gateway", WORD_GATEWAY, CTX_ADDR},
+    {"mirrored", WORD_MIRRORED, CTX_QUALIFIER},
+    {"on", WORD_ON, CTX_QUALIFIER | CTX_ON},
+    {"profile", WORD_PROFILE, CTX_QUALIFIER},
+    {"keep", WORD_KEEP, CTX_QUALIFIER},
+    {"state", WORD_STATE, CTX_STATE},
+    {"override", WORD_OVERRIDE, CTX_QUALIFIER},
+    {"log", WORD_LOG, CTX_QUALIFIER},
+    {"description", WORD_DESCRIPTION, CTX_QUALIFIER | CTX_OPTION},
+    {"for", WORD_FOR, CTX_FOR},
+    {"reason", WORD_REASON, CTX_REASON},
+    {"ack", WORD_ACK, CTX_ACK},
+    {"poll", WORD_POLL, CTX_OPTION},
+    {"local-permits", WORD_LOCAL_PERMITS, CTX_OPTION},
+    {"weak", WORD_WEAK, CTX_OPTION},
+    {"yes", WORD_YES, CTX_YES_NO},
+    {"no", WORD_NO, CTX_YES_NO},
+    {"allow", WORD_ALLOW, CTX_WEAK_VALUE | CTX_ACTION | CTX_SYNONYM},
+    {"refuse", WORD_REFUSE, CTX_WEAK_VALUE},
+    {"connection", WORD_CONNECTION, CTX_CONNECTION},
+    {"all", WORD_ALL, CTX_CONNECTION_VALUE | CTX_PROTO},
+    {"lan", WORD_LAN, CTX_CONNECTION_VALUE},
+    {"dialup", WORD_DIALUP, CTX_CONNECTION_VALUE},
+    {"domain", WORD_DOMAIN, CTX_PROFILE_VALUE},
+    {"private", WORD_PRIVATE, CTX_PROFILE_VALUE},
+    {"public", WORD_PUBLIC, CTX_PROFILE_VALUE},
+    {"rekey", WORD_REKEY, CTX_METHOD},
+    {"pfs", WORD_PFS, CTX_METHOD},
+    {"ike", WORD_IKE, CTX_METHOD},
+    {"ike-life", WORD_IKE_LIFE, CTX_METHOD},
+    {"ike-pfs", WORD_IKE_PFS, CTX_METHOD},
+    {"auth", WORD_AUTH, CTX_METHOD},
+    {"psk", WORD_PSK, CTX_AUTH_VALUE},
+    {"cert", WORD_CERT, CTX_AUTH_VALUE},
+    {"file", WORD_FILE, CTX_AUTH_FILE},
+    {"ca", WORD_CA, CTX_AUTH_CA},
+    {"tunnel", WORD_TUNNEL, CTX_METHOD},
+    {"soft", WORD_SOFT, CTX_METHOD},
+    {"eager", WORD_EAGER, CTX_METHOD},
+};
+
+enum word word_find(const char *s, size_t n)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (table[i].text[0] == s[0] && strlen(table[i].text) == n &&
+            memcmp(table[i].text, s, n) == 0)
+            return table[i].word;
+    return WORD_NONE;
+}
+
+bool word_fits(enum word w, unsigned contexts)
+{
+    if (w == WORD_NONE)
+        return false;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+        if (table[i].word == w)
+            return table[i].contexts & contexts;
+    return false;
+}
+
+static unsigned min2(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+/* Number of steps from a to b; both at most SUGGEST_BYTES long. ASCII case does not count. */
+static unsigned edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    unsigned row[3][SUGGEST_BYTES + 1];
+    for (unsigned j = 0; j <= b_len; j++)
+        row[0][j] = j;
+    for (unsigned i = 1; i <= a_len; i++) {
+        unsigned *now = row[i % 3], *before = row[(i + 2) % 3], *two_before = row[(i + 1) % 3];
+        now[0] = i;
+        for (size_t j = 1; j <= b_len; j++) {
+            int ca = tolower((unsigned char)a[i - 1]), cb = tolower((unsigned char)b[j - 1]);
+            now[j] = min2(min2(before[j], now[j - 1]) + 1, before[j - 1] + (ca != cb));
+            if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
+                tolower((unsigned char)a[i - 2]) == cb)
+                now[j] = min2(now[j], two_before[j - 2] + 1);
+        }
+    }
+    return row[a_len % 3][b_len];
+}
+
+const char *word_suggest(const char *s, size_t n, unsigned contexts)
+{
+    if (n == 0 || n > SUGGEST_BYTES)
+        return NULL;
+    const char *best = NULL;
+    unsigned best_distance = min2(n < 4 ? 2 : 3, (unsigned)n); /* exclusive */
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        if (!(table[i].contexts & contexts & ~(unsigned)CTX_SYNONYM))
+            continue;
+        unsigned distance = edit_distance(s, n, table[i].text, strlen(table[i].text));
+        if (distance < best_distance) {
+            best = table[i].text;
+            best_distance = distance;
+        }
+    }
+    return best;
+}
+
+void word_list(unsigned contexts, char *out, size_t size)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        if (!(table[i].contexts & contexts) ||
+            (table[i].contexts & CTX_SYNONYM && !(contexts & CTX_WEAK_VALUE)))
+            continue; /* "allow" is a synonym as an action, the word itself as an option */
+        size_t len = strlen(table[i].text);
+        if (used + len + 3 > size)
+            return;
+        if (used > 0) {
+            memcpy(out + used, ", ", 2);
+            used += 2;
+        }
+        memcpy(out + used, table[i].text, len + 1);
+        used += len;
+    }
+}
