@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the steps of one compilation hand to each other. Private to src/compile.
+ *
+ *   expand.c     effective filters, failsafe, exemptions  -> items (one prefix pair, one port item)
+ *   portclass.c  port ranges of all items                 -> elementary intervals
+ *   shape.c      items of a family                        -> groups, in precedence order
+ *   entry.c      items                                    -> entries (keys), tuples
+ *   portclass.c  entries                                  -> port classes and their group words
+ *   image.c      sizes                                    -> layout, header
+ *   fill.c       entries                                  -> slots and rules
+ *   prune.c      entries                                  -> bitmaps by address and protocol
+ *   verify.c     the finished bytes                       -> every entry is found
+ *
+ * Image memory is only touched through the types of bpf/image.h (__u64 and uint64_t are
+ * different types for the compiler's alias rules). */
+#pragma once
+#include "base/limits.h"
+#include "compile/compile.h"
+#include "idmap.h"
+#include "image.h"
+#include "model/effective.h"
+
+enum { FAM4, FAM6, N_FAMILIES };
+enum { N_PORTS = 65536 };
+enum { ORIGIN_DERIVED = 0xffffffff }; /* item.origin of failsafe and exemption entries */
+
+enum port_kind {
+    PORTS_ANY,
+    PORTS_EXACT,     /* also ICMP type with code */
+    PORTS_RANGE,     /* by elementary interval */
+    PORTS_ICMP_TYPE, /* upper byte of the destination port field */
+};
+
+/* The masks of a group (datapath.md 3.1). `me` masks nothing, but a group that needs it is
+ * another group than the one of `any`. */
+struct shape {
+    uint8_t src_len, dst_len;
+    bool src_me, dst_me;
+    bool proto, zone;
+    uint8_t sport, dport; /* enum port_kind */
+};
+/* Injective; ordered by source length, destination length, ... */
+static inline uint64_t shape_code(struct shape s)
+{
+    return (uint64_t)s.src_len << 40 | (uint64_t)s.dst_len << 32 | (uint64_t)s.src_me << 24 |
+           (uint64_t)s.dst_me << 16 | (uint64_t)s.proto << 9 | (uint64_t)s.zone << 8 |
+           (uint64_t)s.dport << 4 | s.sport;
+}
+
+/* One expansion of a filter in one family: one prefix and one port item per side. */
+struct item {
+    struct ip src, dst; /* masked */
+    uint64_t deadline_ns;
+    uint32_t weight; /* with action */
+    uint32_t order, counter_id;
+    uint32_t origin;                /* index of the effective filter or ORIGIN_DERIVED */
+    struct port_range sport, dport; /* ICMP: dport.first = type << 8 | code */
+    struct shape shape;
+    uint8_t family; /* FAM4, FAM6 */
+    uint8_t tier, proto, zone;
+};
+
+/* One slot of the table with its rule. IPv4: a_lo = src | dst << 32, the others 0. IPv6: a is
+ * the main side, b the other one. */
+struct entry {
+    uint64_t a_hi, a_lo, b_hi, b_lo;
+    uint64_t hi; /* IMG_HI */
+    uint64_t deadline_ns;
+    uint32_t weight, order, counter_id;
+    uint16_t tuple;
+    uint8_t group, tier;
+};
+
+struct group {
+    struct shape shape;
+    uint64_t maxw;          /* IMG_W with action bits */
+    uint32_t n_filters;     /* that use this shape */
+    uint32_t origin, order; /* one of them, the first by layer and GUID */
+    uint32_t last_origin;   /* while counting n_filters */
+    bool icmp_typed;        /* has entries with an ICMPv6 type */
+};
+
+/* Source or destination ports, both families. */
+struct port_dim {
+    bool used, ranges;
+    uint32_t n_intervals, n_classes;
+    uint16_t interval[N_PORTS];     /* from 1 */
+    uint16_t first[N_PORTS];        /* first port of interval i + 1 */
+    uint16_t class[N_PORTS];        /* from IMG_CLASS_FIRST */
+    __u64 *class_words[N_FAMILIES]; /* n_classes words, owned */
+};
+
+struct family_build {
+    struct idmap shapes; /* shape code -> number in the order of discovery */
+    struct group *groups;
+    size_t n_groups, cap_groups;
+    uint8_t group_of_shape[IMG_MAX_GROUPS]; /* number in the order of discovery -> group */
+    struct entry *entries;
+    size_t n_entries;
+    __u64 *tuples; /* IMG_TUPLE words */
+    uint32_t n_tuples;
+    uint32_t table_lines;
+    struct img_family layout;
+};
+
+/* Prefixes of one side of a filter: 2 * 127 for the worst range of IPv6 addresses. */
+enum { SIDE_PREFIXES = 254 };
+struct side {
+    bool me;
+    unsigned n;
+    struct {
+        struct ip ip;
+        uint8_t len;
+    } prefix[SIDE_PREFIXES];
+};
+
+struct build {
+    const struct effective *e;
+    const struct compile_options *o;
+    struct diag *d;
+    uint32_t *order; /* rank of every effective filter by layer, GUID */
+    struct item *items;
+    size_t n_items, cap_items;
+    uint64_t n_expanded;  /* filters with every port item counted */
+    uint64_t copies;      /* made of address ranges, later also of port ranges */
+    struct side src, dst; /* scratch of expand.c, too large for a stack frame */
+    struct port_dim sport, dport;
+    struct family_build fam[N_FAMILIES];
+    uint64_t seed;  /* of the attempt */
+    uint8_t *lines; /* the image, owned until it is finished */
+    uint32_t n_lines, sport_off, dport_off;
+    struct compile_stats stats;
+};
+
+static inline enum family family_of(unsigned fam)
+{
+    return fam == FAM4 ? FAMILY_4 : FAMILY_6;
+}
+static inline void *line_at(const struct build *b, uint32_t line)
+{
+    return b->lines + (size_t)line * IMG_LINE_BYTES;
+}
+/* IPv6: the longer concrete side is stored in the slot, the other one as a print. */
+static inline bool shape_main_dst(struct shape s)
+{
+    return s.dst_len > s.src_len;
+}
+
+/* expand.c */
+_must_check_ int expand_all(struct build *b);
+/* range.c: the fewest prefixes that make up a range of addresses, or the one prefix of any
+ * other kind of address. */
+void side_set(struct side *s, const struct addr *a, enum family family);
+/* portclass.c */
+_must_check_ int intervals_build(struct build *b);
+_must_check_ int intervals_count_copies(struct build *b);
+_must_check_ int port_classes_build(struct build *b);
+/* shape.c */
+_must_check_ int groups_build(struct build *b, unsigned fam);
+uint8_t group_find(const struct family_build *f, struct shape s);
+/* entry.c */
+_must_check_ int entries_build(struct build *b, unsigned fam);
+_must_check_ int tuples_build(struct build *b, unsigned fam);
+/* fill.c: fill_slots() is false when an entry found no room, with the family that is too full. */
+uint32_t fill_table_lines(const struct build *b, unsigned fam);
+bool fill_slots(struct build *b, unsigned *ret_full);
+struct ip entry_side(const struct family_build *f, unsigned fam, const struct entry *e,
+                     bool destination);
+/* prune.c */
+uint32_t prune_bits(const struct family_build *f);
+bool prune_uses(const struct family_build *f, unsigned fam, bool destination);
+bool prune_uses_proto(const struct family_build *f);
+void prune_fill(struct build *b, unsigned fam);
+/* verify.c */
+_must_check_ int image_verify(const struct build *b, const struct image *img);
+/* lookup.c */
+bool image_has_entry(const struct image *img, const struct packet *p, unsigned me,
+                     const struct entry *e);
+/* refuse.c: the messages of limits, all return negative. */
+int refuse_filters(const struct build *b, uint64_t n);
+int refuse_groups(const struct build *b, const struct family_build *f);
+int refuse_tuples(const struct build *b, size_t n);
+int refuse_intervals(const struct build *b, uint32_t n);
+int refuse_copies(const struct build *b);
+int refuse_fit(const struct build *b, unsigned fam);
+int refuse_entry(const struct build *b, const struct entry *e);
+uint64_t copies_limit(const struct build *b);

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* compile/entry.c: items become keys of the table.
+ * Called by compile_image() per family once groups and port intervals are known: copies range
+ * items once per interval, sorts, drops entries that can never decide, numbers the tuples.
+ * Invariant: what is left, and its order, is a pure function of the set of filters. */
+#include <errno.h>
+
+#include "build.h"
+
+/* Entries of one key in one group match the same packets, so all but the best are only reserve.
+ * That many are kept (datapath.md 3.2: different levels are different tuples, both stay); more
+ * would fill a chain, which holds 16 IPv6 slots, and refuse a policy for entries that never
+ * decide. */
+enum { SAME_KEY_KEPT = 4 };
+
+static uint64_t precedence(const struct entry *e)
+{
+    return IMG_W(e->tier, e->weight);
+}
+
+static int cmp_u64(uint64_t a, uint64_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int cmp_key(const struct entry *a, const struct entry *b)
+{
+    int c = (int)a->group - (int)b->group;
+    if (c == 0)
+        c = cmp_u64(a->a_hi, b->a_hi);
+    if (c == 0)
+        c = cmp_u64(a->a_lo, b->a_lo);
+    if (c == 0)
+        c = cmp_u64(a->hi, b->hi);
+    if (c == 0)
+        c = cmp_u64(a->b_hi, b->b_hi);
+    return c != 0 ? c : cmp_u64(a->b_lo, b->b_lo);
+}
+
+/* Within a key: the winner first, as policy.md 3 has it. */
+static int cmp_entry(const void *pa, const void *pb)
+{
+    const struct entry *a = pa, *b = pb;
+    int c = cmp_key(a, b);
+    if (c == 0)
+        c = cmp_u64(precedence(b), precedence(a));
+    if (c == 0)
+        c = cmp_u64(a->order, b->order);
+    if (c == 0) /* no deadline is the latest one */
+        c = cmp_u64(b->deadline_ns - 1, a->deadline_ns - 1);
+    return c != 0 ? c : cmp_u64(a->counter_id, b->counter_id);
+}
+
+static struct entry make_entry(const struct item *it, uint8_t group, uint32_t sport, uint32_t dport)
+{
+    struct entry e = {
+        .hi = IMG_HI(sport, dport, it->proto, it->zone),
+        .deadline_ns = it->deadline_ns,
+        .weight = it->weight,
+        .order = it->order,
+        .counter_id = it->counter_id,
+        .group = group,
+        .tier = it->tier,
+    };
+    if (it->family == FAM4) {
+        e.a_lo = it->src.lo | it->dst.lo << 32;
+        return e;
+    }
+    bool main_dst = shape_main_dst(it->shape);
+    const struct ip *a = main_dst ? &it->dst : &it->src, *b = main_dst ? &it->src : &it->dst;
+    e.a_hi = a->hi;
+    e.a_lo = a->lo;
+    e.b_hi = b->hi;
+    e.b_lo = b->lo;
+    return e;
+}
+
+struct ip entry_side(const struct family_build *f, unsigned fam, const struct entry *e,
+                     bool destination)
+{
+    if (fam == FAM4)
+        return (struct ip){.lo = destination ? e->a_lo >> 32 : e->a_lo & UINT32_MAX};
+    if (shape_main_dst(f->groups[e->group].shape) == destination)
+        return (struct ip){.hi = e->a_hi, .lo = e->a_lo};
+    return (struct ip){.hi = e->b_hi, .lo = e->b_lo};
+}
+
+/* Values of the port field of an item: one, or the intervals it covers. */
+static struct port_range key_values(const struct port_dim *p, enum port_kind kind,
+                                    struct port_range r)
+{
+    if (kind == PORTS_RANGE)
+        return (struct port_range){p->interval[r.first], p->interval[r.last]};
+    return (struct port_range){r.first, r.first};
+}
+
+static size_t emit(const struct build *b, const struct item *it, struct entry *out)
+{
+    uint8_t group = group_find(&b->fam[it->family], it->shape);
+    struct port_range s = key_values(&b->sport, it->shape.sport, it->sport);
+    struct port_range d = key_values(&b->dport, it->shape.dport, it->dport);
+    size_t n = 0;
+    for (uint32_t i = s.first; i <= s.last; i++) {
+        for (uint32_t j = d.first; j <= d.last; j++, n++) {
+            if (out)
+                out[n] = make_entry(it, group, i, j);
+        }
+    }
+    return n;
+}
+
+static bool is_timed_permit(const struct entry *e)
+{
+    return e->deadline_ns != 0 && (e->weight & 3) == ACTION_PERMIT;
+}
+
+/* What stands before an entry of the same key: everything, or everything of its weight. */
+struct cover {
+    bool lasting;         /* an entry that never expires */
+    uint64_t deadline_ns; /* the latest end of timed permits */
+};
+
+static bool cover_has(const struct cover *c, const struct entry *e)
+{
+    return c->lasting || (is_timed_permit(e) && e->deadline_ns <= c->deadline_ns);
+}
+
+static void cover_add(struct cover *c, const struct entry *e)
+{
+    if (!is_timed_permit(e))
+        c->lasting = true;
+    else if (e->deadline_ns > c->deadline_ns)
+        c->deadline_ns = e->deadline_ns;
+}
+
+/* Drops what an equal key of the same weight, action aside, covers for its whole life, and of
+ * the reserve more than SAME_KEY_KEPT. A timed permit covers only until its end. */
+static void drop_covered(struct build *b, struct family_build *f)
+{
+    struct cover key = {0}, weight = {0};
+    size_t n = 0, kept = 0;
+    for (size_t i = 0; i < f->n_entries; i++) {
+        const struct entry e = f->entries[i];
+        const struct entry *before = n > 0 ? &f->entries[n - 1] : NULL;
+        if (!before || cmp_key(before, &e) != 0) {
+            key = weight = (struct cover){0};
+            kept = 0;
+        } else if (precedence(before) >> 2 != precedence(&e) >> 2) {
+            weight = (struct cover){0};
+        }
+        if (cover_has(&weight, &e) || (kept >= SAME_KEY_KEPT && cover_has(&key, &e))) {
+            if (before && before->order != e.order)
+                b->stats.n_shadowed++;
+            continue;
+        }
+        cover_add(&key, &e);
+        cover_add(&weight, &e);
+        kept++;
+        f->entries[n++] = e;
+    }
+    f->n_entries = n;
+}
+
+int entries_build(struct build *b, unsigned fam)
+{
+    struct family_build *f = &b->fam[fam];
+    size_t n = 0;
+    for (size_t i = 0; i < b->n_items; i++) {
+        if (b->items[i].family == fam)
+            n += emit(b, &b->items[i], NULL);
+    }
+    if (n == 0)
+        return 0;
+    f->entries = calloc(n, sizeof(*f->entries));
+    if (!f->entries)
+        return -ENOMEM;
+    for (size_t i = 0; i < b->n_items; i++) {
+        if (b->items[i].family == fam)
+            f->n_entries += emit(b, &b->items[i], f->entries + f->n_entries);
+    }
+    qsort(f->entries, f->n_entries, sizeof(*f->entries), cmp_entry);
+    drop_covered(b, f);
+    b->stats.n_entries[fam] = (uint32_t)f->n_entries;
+    return 0;
+}
+
+/* Group, tier, weight without action, timed: what a tuple word says. */
+static __u64 tuple_word(const struct entry *e)
+{
+    return IMG_TUPLE(precedence(e) & ~3ULL, e->group, e->deadline_ns != 0);
+}
+
+/* Heaviest first; ties by group, which is by shape. */
+static int cmp_tuple(const void *pa, const void *pb)
+{
+    __u64 a = *(const __u64 *)pa, b = *(const __u64 *)pb;
+    if (IMG_TUPLE_W(a) != IMG_TUPLE_W(b))
+        return IMG_TUPLE_W(a) > IMG_TUPLE_W(b) ? -1 : 1;
+    return cmp_u64(a, b);
+}
+
+int tuples_build(struct build *b, unsigned fam)
+{
+    struct family_build *f = &b->fam[fam];
+    _cleanup_(idmap_done) struct idmap map = {.seed = b->o->seed};
+    uint32_t id;
+    for (size_t i = 0; i < f->n_entries; i++) {
+        int r = idmap_add(&map, tuple_word(&f->entries[i]), &id);
+        if (r < 0)
+            return r;
+    }
+    if (map.n > LIMIT_TUPLES)
+        return refuse_tuples(b, map.n);
+    if (map.n == 0)
+        return 0;
+    f->tuples = calloc(map.n, sizeof(*f->tuples));
+    _cleanup_free_ uint16_t *number = calloc(map.n, sizeof(*number));
+    if (!f->tuples || !number)
+        return -ENOMEM;
+    for (size_t i = 0; i < f->n_entries; i++) {
+        __u64 word = tuple_word(&f->entries[i]);
+        f->tuples[idmap_get(&map, word)] = word;
+    }
+    f->n_tuples = (uint32_t)map.n;
+    qsort(f->tuples, f->n_tuples, sizeof(*f->tuples), cmp_tuple);
+    for (uint32_t t = 0; t < f->n_tuples; t++)
+        number[idmap_get(&map, f->tuples[t])] = (uint16_t)t;
+    for (size_t i = 0; i < f->n_entries; i++)
+        f->entries[i].tuple = number[idmap_get(&map, tuple_word(&f->entries[i]))];
+    b->stats.n_tuples[fam] = f->n_tuples;
+    return 0;
+}

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* compile/lookup.c: reads a finished image as bpf/classify.bpf.c does, step by step
+ * (datapath.md 3.3). Called by the verification of every image, by unit tests and benchmarks;
+ * it is no oracle: eval is. Invariant: nothing here knows how the image was built. */
+#include <errno.h>
+#include <string.h>
+
+#include "build.h"
+
+/* One packet against one image. */
+struct query {
+    const struct image *img;
+    const struct img_header *h;
+    const struct img_family *f;
+    const struct packet *p;
+    bool v4;
+    unsigned me;            /* src_me | dst_me << 1 */
+    uint16_t sport, dport;  /* values of the exact fields */
+    struct img_port sp, dp; /* interval and class */
+};
+
+/* Key of one group, and the walk along its chain. */
+struct walk {
+    uint64_t a_hi, a_lo, b_hi, b_lo, hi, print;
+    uint32_t group, home, pos;
+};
+
+static const void *line_of(const struct image *img, uint32_t line)
+{
+    return (const uint8_t *)img->lines + (size_t)line * IMG_LINE_BYTES;
+}
+
+static struct query make_query(const struct image *img, const struct packet *p, unsigned me)
+{
+    struct query q = {.img = img, .h = line_of(img, IMG_HEADER_LINE), .p = p, .me = me};
+    q.v4 = p->family == FAMILY_4;
+    q.f = line_of(img, q.v4 ? IMG_FAMILY4_LINE : IMG_FAMILY6_LINE);
+    if (!p->l4_known) {
+        q.sp.class = q.dp.class = IMG_CLASS_NO_L4;
+    } else if (p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6) {
+        q.dport = (uint16_t)(p->icmp_type << 8 | p->icmp_code);
+        q.sp.class = q.dp.class = IMG_CLASS_ICMP;
+    } else {
+        q.sport = p->sport;
+        q.dport = p->dport;
+        if (q.h->sport_off != 0)
+            q.sp = ((const struct img_port *)line_of(img, q.h->sport_off))[p->sport];
+        if (q.h->dport_off != 0)
+            q.dp = ((const struct img_port *)line_of(img, q.h->dport_off))[p->dport];
+    }
+    return q;
+}
+
+static __u64 word_at(const struct image *img, uint32_t off, uint32_t index)
+{
+    return off == 0 ? ~0ULL : ((const __u64 *)line_of(img, off))[index];
+}
+
+static uint32_t prune_index(const struct query *q, struct ip a, uint32_t bits)
+{
+    if (bits == 0)
+        return 0;
+    return q->v4 ? img_prune4((uint32_t)a.lo, bits) : img_prune6(q->h->seed, a.hi, bits);
+}
+
+static uint64_t candidates(const struct query *q)
+{
+    const struct img_family *f = q->f;
+    return f->me[q->me] & word_at(q->img, f->src_off, prune_index(q, q->p->src, f->src_bits)) &
+           word_at(q->img, f->dst_off, prune_index(q, q->p->dst, f->dst_bits)) &
+           word_at(q->img, f->proto_off, q->p->proto) &
+           word_at(q->img, f->sport_words_off, q->sp.class) &
+           word_at(q->img, f->dport_words_off, q->dp.class);
+}
+
+static const struct img_group *group_at(const struct query *q, unsigned g)
+{
+    return (const struct img_group *)line_of(q->img, q->f->groups_off) + g;
+}
+
+static struct walk start_walk(const struct query *q, unsigned g)
+{
+    const struct img_group *gr = group_at(q, g);
+    const struct packet *p = q->p;
+    struct walk w = {.group = g};
+    w.hi = IMG_HI((q->sport & gr->sport_exact) | (q->sp.interval & gr->sport_interval),
+                  (q->dport & gr->dport_exact) | (q->dp.interval & gr->dport_interval),
+                  p->proto & gr->proto, p->meta.zone & gr->zone);
+    struct ip src = ip_and(p->src, (struct ip){gr->src_hi, gr->src_lo});
+    struct ip dst = ip_and(p->dst, (struct ip){gr->dst_hi, gr->dst_lo});
+    uint64_t hash;
+    if (q->v4) {
+        w.a_lo = src.lo | dst.lo << 32;
+        hash = img_hash4(q->h->seed, g, w.a_lo, w.hi);
+    } else {
+        struct ip a = gr->main_dst ? dst : src, b = gr->main_dst ? src : dst;
+        bool has_other = gr->main_dst ? gr->src_hi != 0 : gr->dst_hi != 0;
+        w.a_hi = a.hi;
+        w.a_lo = a.lo;
+        w.b_hi = b.hi;
+        w.b_lo = b.lo;
+        w.print = has_other ? img_fp6(q->h->seed, b.hi, b.lo) : 0;
+        hash = img_hash6(q->h->seed, g, w.a_hi, w.a_lo, w.hi, w.print);
+    }
+    w.home = (uint32_t)hash & q->f->slots_mask;
+    return w;
+}
+
+static const struct img_rule4 *rule4_at(const struct query *q, uint32_t slot)
+{
+    return (const struct img_rule4 *)line_of(q->img, q->f->rules_off) + slot;
+}
+
+static const struct img_rule6 *rule6_at(const struct query *q, uint32_t slot)
+{
+    return (const struct img_rule6 *)line_of(q->img, q->f->rules_off) + slot;
+}
+
+static uint64_t tuple_at(const struct query *q, uint64_t hi)
+{
+    return word_at(q->img, q->f->tuples_off, (uint32_t)IMG_META_TUPLE(hi));
+}
+
+/* Does a used slot hold the key of the walk? */
+static bool slot_matches(const struct query *q, const struct walk *w, uint32_t slot, uint64_t hi)
+{
+    if ((hi & IMG_HI_KEY) != w->hi || IMG_META_TUPLE(hi) == IMG_TUPLE_DELETED ||
+        IMG_TUPLE_GROUP(tuple_at(q, hi)) != w->group)
+        return false;
+    const void *slots = line_of(q->img, q->f->slots_off);
+    if (q->v4)
+        return ((const struct img_slot4 *)slots)[slot].lo == w->a_lo;
+    const struct img_slot6 *s = (const struct img_slot6 *)slots + slot;
+    if (s->addr_hi != w->a_hi || s->addr_lo != w->a_lo || s->other_fp != w->print)
+        return false;
+    if (w->print == 0)
+        return true;
+    const struct img_rule6 *rule = rule6_at(q, slot);
+    return rule->other_hi == w->b_hi && rule->other_lo == w->b_lo;
+}
+
+/* Next slot with the key; *ret_hi is its second word. False at the end of the chain. */
+static bool next_match(const struct query *q, struct walk *w, uint32_t *ret_slot, uint64_t *ret_hi)
+{
+    unsigned per_line = q->v4 ? 4 : 2;
+    const void *slots = line_of(q->img, q->f->slots_off);
+    while (w->pos < IMG_PROBES * per_line) {
+        uint32_t line = (w->home + w->pos / per_line) & q->f->slots_mask;
+        uint32_t slot = line * per_line + w->pos % per_line;
+        uint64_t hi = q->v4 ? ((const struct img_slot4 *)slots)[slot].hi
+                            : ((const struct img_slot6 *)slots)[slot].hi;
+        if (IMG_META_ACTION(hi) == 0)
+            return false;
+        w->pos++;
+        if (slot_matches(q, w, slot, hi)) {
+            *ret_slot = slot;
+            *ret_hi = hi;
+            return true;
+        }
+    }
+    return false;
+}
+
+struct rule {
+    uint32_t counter_id, order;
+    uint64_t deadline_ns;
+};
+
+static struct rule rule_at(const struct query *q, uint32_t slot)
+{
+    if (q->v4) {
+        const struct img_rule4 *r = rule4_at(q, slot);
+        return (struct rule){r->counter_id, r->order, r->deadline_ns};
+    }
+    const struct img_rule6 *r = rule6_at(q, slot);
+    return (struct rule){r->counter_id, r->order, r->deadline_ns};
+}
+
+static void probe_group(const struct query *q, unsigned g, uint64_t now_ns, struct image_hit *best)
+{
+    struct walk w = start_walk(q, g);
+    uint32_t slot;
+    uint64_t hi;
+    while (next_match(q, &w, &slot, &hi)) {
+        uint64_t tuple = tuple_at(q, hi), weight = IMG_TUPLE_W(tuple) | IMG_META_ACTION(hi);
+        if (weight < best->w)
+            continue;
+        struct rule rule = rule_at(q, slot);
+        if (IMG_TUPLE_TIMED(tuple) && IMG_META_ACTION(hi) == ACTION_PERMIT &&
+            now_ns >= rule.deadline_ns)
+            continue;
+        if (weight > best->w || rule.order < best->order) {
+            best->w = weight;
+            best->counter_id = rule.counter_id;
+            best->order = rule.order;
+        }
+    }
+}
+
+/* Discovery messages of policy.md 6, other than neighbour solicitation and advertisement: only
+ * filters that give an ICMPv6 type are looked at. */
+static bool only_typed(const struct packet *p)
+{
+    if (p->family != FAMILY_6 || p->proto != PROTO_ICMPV6 || !p->l4_known)
+        return false;
+    bool link_local = p->src.hi >> 54 == 0xfe80 >> 6;
+    bool unspecified = p->src.hi == 0 && p->src.lo == 0;
+    switch (p->icmp_type) {
+    case 133: /* router solicitation, advertisement, redirect: RFC 4861 */
+    case 134:
+    case 137:
+        return p->hop_limit == 255;
+    case 130: /* multicast listener: RFC 2710, RFC 3810 */
+    case 131:
+    case 132:
+    case 143:
+        return p->hop_limit == 1 && (link_local || unspecified);
+    default:
+        return false;
+    }
+}
+
+struct image_hit image_lookup(const struct image *img, const struct packet *p, bool src_me,
+                              bool dst_me, uint64_t now_ns)
+{
+    struct query q = make_query(img, p, (unsigned)src_me | (unsigned)dst_me << 1);
+    struct image_hit best = {.counter_id = IMG_NO_COUNTER};
+    uint64_t cand = candidates(&q);
+    if (only_typed(p))
+        cand &= q.f->icmp_typed;
+    for (; cand != 0; cand &= cand - 1) {
+        unsigned g = (unsigned)__builtin_ctzll(cand);
+        if (group_at(&q, g)->maxw < best.w)
+            break;
+        best.probes++;
+        probe_group(&q, g, now_ns, &best);
+    }
+    return best;
+}
+
+bool image_has_entry(const struct image *img, const struct packet *p, unsigned me,
+                     const struct entry *e)
+{
+    struct query q = make_query(img, p, me);
+    if (!(candidates(&q) >> e->group & 1))
+        return false;
+    struct walk w = start_walk(&q, e->group);
+    uint64_t weight = IMG_W(e->tier, e->weight);
+    uint32_t slot;
+    uint64_t hi;
+    if (group_at(&q, e->group)->maxw < weight)
+        return false;
+    while (next_match(&q, &w, &slot, &hi)) {
+        struct rule rule = rule_at(&q, slot);
+        if ((IMG_TUPLE_W(tuple_at(&q, hi)) | IMG_META_ACTION(hi)) == weight &&
+            IMG_TUPLE_TIMED(tuple_at(&q, hi)) == (e->deadline_ns != 0) && rule.order == e->order &&
+            rule.counter_id == e->counter_id && rule.deadline_ns == e->deadline_ns)
+            return true;
+    }
+    return false;
+}
