@@ -13,7 +13,8 @@ struct verdict eval_packet(const struct effective *e, const struct packet *p, ui
  * matching expansion, best first: tier, weight, then layer and GUID. */
 struct eval_candidate {
     size_t index;      /* into e->v; SIZE_MAX for failsafe and exemptions */
-    const char *entry; /* text of a failsafe or exemption entry, else NULL */
+    const char *entry; /* static name of a failsafe or exemption entry, else NULL */
+    size_t failsafe;   /* number of the failsafe entry if that is what it is, else SIZE_MAX */
     enum tier tier;
     uint32_t weight;
     bool block;
@@ -45,9 +46,11 @@ void eval_parse_frame(const uint8_t *frame, size_t len, const struct packet_meta
 struct verdict eval_frame(const struct effective *e, const uint8_t *frame, size_t len,
                           const struct packet_meta *meta, uint64_t now_ns);
 
-/* Writes an Ethernet frame for p (destination MAC zero, as lo in BPF_PROG_TEST_RUN sees for the
- * host, or 02:.. if other_mac), headers with right lengths and checksums. Returns its length, at
- * most EVAL_FRAME_BYTES. Inverse of eval_parse_frame for packets without oddities. */
+/* Writes an Ethernet frame for p (both MACs zero: lo's own address, which BPF_PROG_TEST_RUN takes
+ * as a frame for the host), headers with right lengths and checksums. Returns its length, at most
+ * EVAL_FRAME_BYTES. Inverse of eval_parse_frame for every packet that this can return: a later
+ * fragment gets offset 185, a source route one LSRR option or a routing header; hop limit 0 is
+ * written as 64. */
 enum { EVAL_FRAME_BYTES = 160 };
 size_t eval_build_frame(const struct packet *p, uint8_t frame[EVAL_FRAME_BYTES]);
 
