@@ -3,7 +3,6 @@
  * Called by the front ends. Invariants: no byte from outside reaches the terminal unescaped;
  * work and output are bounded by the window below, however long the line is; the caret stands
  * under the first byte of its place whatever tabs and wide characters come before. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/diag.h"

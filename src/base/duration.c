@@ -4,8 +4,7 @@
  * Invariant: duration_parse(duration_print(s)) == s for every s the parser accepts. */
 #include "base/duration.h"
 
-#include <errno.h>
-#include <stdio.h>
+#include "base/strbuf.h"
 
 /* Ten years of 365 days. */
 enum { DURATION_MAX_S = 10 * 365 * 86400 };
@@ -65,8 +64,8 @@ void duration_print(uint32_t s, char out[DURATION_TEXT_BYTES])
         uint32_t number = s / units[u].s;
         s %= units[u].s;
         if (number > 0 || (u + 1 == ARRAY_SIZE(units) && len == 0))
-            len += (size_t)snprintf(out + len, DURATION_TEXT_BYTES - len, "%u%c", number,
-                                    units[u].letter);
+            len +=
+                format_into(out + len, DURATION_TEXT_BYTES - len, "%u%c", number, units[u].letter);
     }
 }
 
@@ -79,8 +78,8 @@ void duration_print_human(uint64_t s, char out[DURATION_TEXT_BYTES])
     if (u + 1 < ARRAY_SIZE(units))
         second = s % units[u].s / units[u + 1].s;
     if (second > 0)
-        (void)snprintf(out, DURATION_TEXT_BYTES, "%llu %s %llu %s", first, units[u].human, second,
-                       units[u + 1].human);
+        (void)format_into(out, DURATION_TEXT_BYTES, "%llu %s %llu %s", first, units[u].human,
+                          second, units[u + 1].human);
     else
-        (void)snprintf(out, DURATION_TEXT_BYTES, "%llu %s", first, units[u].human);
+        (void)format_into(out, DURATION_TEXT_BYTES, "%llu %s", first, units[u].human);
 }

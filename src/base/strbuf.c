@@ -72,6 +72,17 @@ int strbuf_addf(struct strbuf *b, const char *fmt, ...)
     return r;
 }
 
+size_t format_into(char *out, size_t size, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(out, size, fmt, ap);
+    va_end(ap);
+    if (n < 0)
+        n = 0;
+    return (size_t)n < size ? (size_t)n : size - 1;
+}
+
 int strbuf_add_escaped(struct strbuf *b, const char *s, size_t n)
 {
     size_t done = 0, i = 0;

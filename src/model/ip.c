@@ -6,8 +6,9 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
+
+#include "base/strbuf.h"
 
 struct ip ip_mask(enum family f, unsigned len)
 {
@@ -98,7 +99,7 @@ int ip_parse(const char *s, size_t n, enum family *ret_family, struct ip *ret_ip
 
 static void print_dotted(uint32_t a, char *out, size_t size)
 {
-    (void)snprintf(out, size, "%u.%u.%u.%u", a >> 24, a >> 16 & 0xff, a >> 8 & 0xff, a & 0xff);
+    (void)format_into(out, size, "%u.%u.%u.%u", a >> 24, a >> 16 & 0xff, a >> 8 & 0xff, a & 0xff);
 }
 
 /* RFC 5952, 4.2: the longest run of at least two zero groups, the first of equals. */
@@ -136,10 +137,10 @@ void ip_print(enum family f, struct ip a, char out[IP_TEXT_BYTES])
     size_t at = 0;
     for (unsigned i = 0; i < 8; i++) {
         if (i == first) {
-            at += (size_t)snprintf(out + at, IP_TEXT_BYTES - at, i == 0 ? "::" : ":");
+            at += format_into(out + at, IP_TEXT_BYTES - at, i == 0 ? "::" : ":");
             i += len - 1;
             continue;
         }
-        at += (size_t)snprintf(out + at, IP_TEXT_BYTES - at, i < 7 ? "%x:" : "%x", group[i]);
+        at += format_into(out + at, IP_TEXT_BYTES - at, i < 7 ? "%x:" : "%x", group[i]);
     }
 }

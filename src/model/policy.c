@@ -6,10 +6,10 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/strbuf.h"
 #include "base/utf8.h"
 
 int name_validate(const char *name, const char *what, struct span at, struct diag *d)
@@ -149,7 +149,7 @@ static void add_rule_name(struct diag *d, const struct rule *r)
     if (!d)
         return;
     size_t len = strlen(d->message);
-    (void)snprintf(d->message + len, sizeof(d->message) - len, " (rule '%s')", r->name);
+    (void)format_into(d->message + len, sizeof(d->message) - len, " (rule '%s')", r->name);
 }
 
 int policy_check_enforceable(const struct policy *p, struct diag *d)

@@ -24,6 +24,8 @@ int strbuf_addf(struct strbuf *b, const char *fmt, ...) _printf_(2, 3);
 int strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap) _printf_(2, 0);
 /* Adds s with control characters and invalid UTF-8 as \xNN, for text from outside. */
 int strbuf_add_escaped(struct strbuf *b, const char *s, size_t n);
+/* snprintf() for fixed arrays: always terminated, cut if it does not fit; the length written. */
+size_t format_into(char *out, size_t size, const char *fmt, ...) _printf_(3, 4);
 /* Gives up the text ("" as allocated string when empty), NULL on sticky error. */
 char *strbuf_take(struct strbuf *b);
 void strbuf_done(struct strbuf *b);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* store/audit.c: who changed what, when and why.
+ * Every change of the store ends here inside its own transaction; the agent calls store_audit()
+ * for changes that are not in the database (dynamic filters). Invariant: no change without its
+ * row. */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/limits.h"
+#include "db.h"
+
+int64_t now_s(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t); /* cannot fail for this clock */
+    return t.tv_sec;
+}
+
+int author_check(const struct author *a, struct diag *d)
+{
+    if (a->reason && strlen(a->reason) > LIMIT_REASON_BYTES)
+        return diag_fail(d, DIAG_LIMIT, "reason is longer than %d bytes", LIMIT_REASON_BYTES);
+    return 0;
+}
+
+int audit_write(struct store *s, const struct author *a, const char *change, const char *object,
+                uint64_t generation, struct diag *d)
+{
+    struct bind b[] = {
+        BIND_INT(":time_s", now_s()),    BIND_INT(":uid", a->uid),
+        BIND_TEXT(":login", a->login),   BIND_TEXT(":origin", a->origin),
+        BIND_TEXT(":change", change),    BIND_TEXT(":object", object),
+        BIND_TEXT(":reason", a->reason), BIND_INT(":generation", generation),
+    };
+    if (generation == 0)
+        b[ARRAY_SIZE(b) - 1].type = BIND_TYPE_NULL;
+    int r = db_run(s, STMT_AUDIT_INSERT, b, ARRAY_SIZE(b), d);
+    if (r < 0)
+        return r;
+    if (s->first_audit == 0 && generation == 0)
+        s->first_audit = sqlite3_last_insert_rowid(s->db);
+    return 0;
+}
+
+int store_audit(struct store *s, const struct author *a, const char *change, const char *object,
+                uint64_t generation, struct diag *d)
+{
+    int r = author_check(a, d);
+    if (r < 0)
+        return r;
+    _cleanup_(scope_done) struct scope sc = {0};
+    r = change_begin(s, d, &sc);
+    if (r < 0)
+        return r;
+    r = audit_write(s, a, change, object, generation, d);
+    if (r < 0)
+        return r;
+    return scope_commit(&sc, d);
+}
+
+static int number_rows(struct store *s, enum stmt_id id, int64_t first, uint64_t generation,
+                       struct diag *d)
+{
+    if (first == 0)
+        return 0;
+    const struct bind b[] = {BIND_INT(":generation", generation), BIND_INT(":first", first)};
+    return db_run(s, id, b, ARRAY_SIZE(b), d);
+}
+
+int store_set_generation(struct store *s, uint64_t generation, struct diag *d)
+{
+    _cleanup_(scope_done) struct scope sc = {0};
+    int r = scope_begin(s, d, &sc);
+    if (r < 0)
+        return r;
+    r = number_rows(s, STMT_REVISIONS_NUMBER, s->first_revision, generation, d);
+    if (r < 0)
+        return r;
+    r = number_rows(s, STMT_AUDIT_NUMBER, s->first_audit, generation, d);
+    if (r < 0)
+        return r;
+    r = scope_commit(&sc, d);
+    if (r < 0)
+        return r;
+    s->first_revision = s->first_audit = 0;
+    return 0;
+}

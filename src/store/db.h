@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Inside of the store: the connection, its prepared statements, binding, and what SQLite's errors
+ * mean to people. Only files of this directory include it.
+ *
+ * A statement that returned a row holds a read lock until it is reset: whoever steps one declares
+ * it with _cleanup_(stmt_resetp). */
+#pragma once
+#include <sqlite3.h>
+
+#include "sql.h"
+#include "store/store.h"
+
+enum stmt_id {
+#define STMT_ID(name, text) STMT_##name,
+    STORE_STATEMENTS(STMT_ID)
+#undef STMT_ID
+        _STMT_MAX,
+};
+
+/* Numbers that only go up. */
+enum counter { COUNTER_GENERATION, COUNTER_HANDLE, _COUNTER_MAX };
+
+struct store {
+    sqlite3 *db;
+    char *path;
+    sqlite3_stmt *stmt[_STMT_MAX];
+    bool in_transaction;         /* between store_begin() and commit or rollback */
+    uint64_t last[_COUNTER_MAX]; /* highest number given by this process */
+    /* First rows of the change at hand that carry no generation yet, 0 = none. */
+    int64_t first_revision, first_audit;
+};
+
+/* One value for one named parameter. */
+struct bind {
+    const char *name;
+    enum { BIND_TYPE_NULL, BIND_TYPE_INT, BIND_TYPE_TEXT, BIND_TYPE_BLOB } type;
+    int64_t number;
+    const void *data;
+    size_t len;
+};
+#define BIND_INT(n, v)                                             \
+    {                                                              \
+        .name = (n), .type = BIND_TYPE_INT, .number = (int64_t)(v) \
+    }
+/* NULL is bound as NULL. */
+#define BIND_TEXT(n, s)                                  \
+    {                                                    \
+        .name = (n), .type = BIND_TYPE_TEXT, .data = (s) \
+    }
+#define BIND_GUID(n, g)                                                            \
+    {                                                                              \
+        .name = (n), .type = BIND_TYPE_BLOB, .data = (g)->b, .len = sizeof((g)->b) \
+    }
+
+_must_check_ int db_prepare_all(struct store *s, struct diag *d);
+void db_finalize_all(struct store *s);
+/* Binds and returns the statement, reset; borrowed values must live until it is reset again. */
+_must_check_ int db_bind(struct store *s, enum stmt_id id, const struct bind *b, size_t n,
+                         struct diag *d, sqlite3_stmt **ret);
+/* 1 = a row is there, 0 = no more. */
+_must_check_ int db_step(struct store *s, sqlite3_stmt *st, struct diag *d);
+/* Runs a statement that returns nothing. */
+int db_run(struct store *s, enum stmt_id id, const struct bind *b, size_t n, struct diag *d);
+void stmt_resetp(sqlite3_stmt **st);
+
+/* Fills d from the connection's last error. */
+int db_fail(struct store *s, struct diag *d);
+/* "database '...' is damaged: WHAT", with the hint what to do; -EIO. */
+int db_corrupt(const char *path, struct diag *d, const char *fmt, ...) _printf_(3, 4);
+
+/* Column helpers. Text is "" for NULL; a GUID of a wrong size is damage. */
+const char *column_text(sqlite3_stmt *st, int i);
+_must_check_ int column_guid(struct store *s, sqlite3_stmt *st, int i, struct diag *d,
+                             struct guid *ret);
+
+/* A name in its folded form: equal exactly for names that utf8_casecmp() calls equal. */
+struct folded {
+    char s[256];
+};
+_must_check_ int name_fold(const char *name, const char *what, struct diag *d, struct folded *ret);
+
+/* A change: one transaction, or a savepoint inside store_begin() .. store_commit(). What is not
+ * committed is rolled back by _cleanup_(scope_done). */
+struct scope {
+    struct store *s;
+    bool active, nested;
+};
+/* change_begin() also forgets which earlier rows wait for a generation number. */
+_must_check_ int change_begin(struct store *s, struct diag *d, struct scope *sc);
+_must_check_ int scope_begin(struct store *s, struct diag *d, struct scope *sc);
+_must_check_ int scope_commit(struct scope *sc, struct diag *d);
+void scope_done(struct scope *sc);
+
+_must_check_ int counter_load(struct store *s, enum counter c, struct diag *d);
+int counter_save(struct store *s, enum counter c, struct diag *d);
+
+/* Rows of the trail (audit.c). */
+_must_check_ int author_check(const struct author *a, struct diag *d);
+int64_t now_s(void);
+_must_check_ int audit_write(struct store *s, const struct author *a, const char *change,
+                             const char *object, uint64_t generation, struct diag *d);
+
+/* Row id of the policy; -ENOENT with DIAG_UNKNOWN_OBJECT. */
+_must_check_ int policy_row(struct store *s, const char *name, struct diag *d, int64_t *ret_id);
+/* "unknown policy 'NAME'" with a near name as hint. */
+int policy_unknown(struct store *s, const char *name, struct diag *d);
+/* Like store_policy_get(), *ret NULL if there is none, and its row id. */
+_must_check_ int policy_load(struct store *s, const struct folded *name, struct diag *d,
+                             int64_t *ret_id, struct policy **ret);
+const char *slot_name(enum assign_slot slot);

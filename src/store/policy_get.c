@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* store/policy_get.c: reading policies.
+ * Called by the agent at start, before each generation and for questions. Invariant: a policy is
+ * read whole or not at all; a row that cannot be read is damage, never a missing filter. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "db.h"
+#include "text/text.h"
+
+static int read_info(struct store *s, sqlite3_stmt *st, struct diag *d, struct policy_info *ret)
+{
+    struct policy_info i = {
+        .revision = (uint32_t)sqlite3_column_int64(st, 2),
+        .n_rules = (uint32_t)sqlite3_column_int64(st, 3),
+        .n_filters = (uint32_t)sqlite3_column_int64(st, 4),
+        .changed_s = sqlite3_column_int64(st, 5),
+        .assigned = {[ASSIGN_LOCAL] = sqlite3_column_int(st, 6) != 0,
+                     [ASSIGN_PERSISTENT] = sqlite3_column_int(st, 7) != 0},
+    };
+    (void)snprintf(i.name, sizeof(i.name), "%s", column_text(st, 0)); /* at most 255 bytes */
+    int r = column_guid(s, st, 1, d, &i.guid);
+    if (r < 0)
+        return r;
+    *ret = i;
+    return 0;
+}
+
+int store_policy_list(struct store *s, struct diag *d, struct policy_info **ret, size_t *ret_n)
+{
+    _cleanup_free_ struct policy_info *v = NULL;
+    size_t n = 0, cap = 0;
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    int r = db_bind(s, STMT_POLICY_LIST, NULL, 0, d, &st);
+    if (r < 0)
+        return r;
+    while ((r = db_step(s, st, d)) > 0) {
+        r = array_reserve(&v, &cap, n + 1, sizeof(*v));
+        if (r < 0)
+            return r;
+        r = read_info(s, st, d, &v[n]);
+        if (r < 0)
+            return r;
+        n++;
+    }
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(v);
+    *ret_n = n;
+    return 0;
+}
+
+int policy_unknown(struct store *s, const char *name, struct diag *d)
+{
+    int r = diag_fail(d, DIAG_UNKNOWN_OBJECT, "unknown policy '%s'", name);
+    _cleanup_free_ struct policy_info *v = NULL;
+    size_t n = 0;
+    if (store_policy_list(s, NULL, &v, &n) < 0)
+        return r; /* the hint is a courtesy */
+    unsigned best = suggest_limit(name) + 1;
+    const char *near = NULL;
+    for (size_t i = 0; i < n; i++) {
+        unsigned distance = suggest_distance(name, v[i].name, suggest_limit(name));
+        if (distance < best) {
+            best = distance;
+            near = v[i].name;
+        }
+    }
+    if (near)
+        diag_hint(d, "did you mean '%s'?", near);
+    else
+        diag_hint(d, "portward policy list");
+    return r;
+}
+
+int policy_row(struct store *s, const char *name, struct diag *d, int64_t *ret_id)
+{
+    struct folded folded;
+    int r = name_fold(name, "policy", d, &folded);
+    if (r < 0)
+        return r;
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_TEXT(":folded", folded.s)};
+    r = db_bind(s, STMT_POLICY_BY_NAME, b, ARRAY_SIZE(b), d, &st);
+    if (r < 0)
+        return r;
+    r = db_step(s, st, d);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return policy_unknown(s, name, d);
+    *ret_id = sqlite3_column_int64(st, 0);
+    return 0;
+}
+
+static int read_filter(struct store *s, sqlite3_stmt *st, struct diag *d, struct filter *ret)
+{
+    int64_t handle = sqlite3_column_int64(st, 1);
+    const char *text = column_text(st, 2);
+    struct diag why = {0};
+    _cleanup_(filter_done) struct filter f;
+    filter_init(&f);
+    int r = text_parse_filter(text, (size_t)sqlite3_column_bytes(st, 2), &why, &f);
+    if (r == -ENOMEM)
+        return r;
+    if (r < 0)
+        return db_corrupt(s->path, d, "is damaged: filter s%lld: %s", (long long)handle,
+                          why.message);
+    r = column_guid(s, st, 0, d, &f.guid);
+    if (r < 0)
+        return r;
+    f.handle = (uint32_t)handle;
+    f.at = (struct span){0}; /* a place in a line of the database helps nobody */
+    *ret = f;
+    filter_init(&f); /* handed over */
+    return 0;
+}
+
+static int read_filters(struct store *s, int64_t rule_id, struct diag *d, struct rule *rule)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_INT(":rule", rule_id)};
+    int r = db_bind(s, STMT_FILTERS, b, ARRAY_SIZE(b), d, &st);
+    if (r < 0)
+        return r;
+    while ((r = db_step(s, st, d)) > 0) {
+        _cleanup_(filter_done) struct filter f;
+        filter_init(&f);
+        r = read_filter(s, st, d, &f);
+        if (r < 0)
+            return r;
+        r = rule_add_filter(rule, &f);
+        if (r < 0)
+            return r;
+    }
+    return r;
+}
+
+static int read_connection(struct store *s, const char *word, struct diag *d, enum connection *ret)
+{
+    for (enum connection c = CONNECTION_ALL; c < _CONNECTION_MAX; c++) {
+        if (strcmp(word, connection_name(c)) == 0) {
+            *ret = c;
+            return 0;
+        }
+    }
+    return db_corrupt(s->path, d, "is damaged: connection type '%s'", word);
+}
+
+static int read_rule(struct store *s, sqlite3_stmt *st, struct diag *d, struct policy *p)
+{
+    _cleanup_(rule_done) struct rule rule;
+    rule_init(&rule);
+    int r = column_guid(s, st, 1, d, &rule.guid);
+    if (r < 0)
+        return r;
+    rule.name = strdup(column_text(st, 2));
+    if (!rule.name)
+        return -ENOMEM;
+    rule.inactive = sqlite3_column_int(st, 3) != 0;
+    r = read_connection(s, column_text(st, 4), d, &rule.connection);
+    if (r < 0)
+        return r;
+    r = read_filters(s, sqlite3_column_int64(st, 0), d, &rule);
+    if (r < 0)
+        return r;
+    struct diag why = {0};
+    r = policy_add_rule(p, &rule, &why);
+    if (r == -ENOMEM || r == 0)
+        return r;
+    return db_corrupt(s->path, d, "is damaged: %s", why.message);
+}
+
+/* The policy's own columns from a row of POLICY_BY_NAME. */
+static int read_head(struct store *s, sqlite3_stmt *st, struct diag *d, struct policy **ret)
+{
+    _cleanup_(policy_freep) struct policy *p = NULL;
+    int r = policy_new(column_text(st, 2), &p);
+    if (r < 0)
+        return r;
+    r = column_guid(s, st, 1, d, &p->guid);
+    if (r < 0)
+        return r;
+    if (sqlite3_column_type(st, 3) != SQLITE_NULL) {
+        p->description = strdup(column_text(st, 3));
+        if (!p->description)
+            return -ENOMEM;
+    }
+    p->poll_s = (uint32_t)sqlite3_column_int64(st, 4);
+    p->local_permits = (int8_t)sqlite3_column_int(st, 5);
+    p->weak = (int8_t)sqlite3_column_int(st, 6);
+    p->revision = (uint32_t)sqlite3_column_int64(st, 7);
+    *ret = TAKE_PTR(p);
+    return 0;
+}
+
+int policy_load(struct store *s, const struct folded *name, struct diag *d, int64_t *ret_id,
+                struct policy **ret)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *head = NULL, *rules = NULL;
+    const struct bind by_name[] = {BIND_TEXT(":folded", name->s)};
+    int r = db_bind(s, STMT_POLICY_BY_NAME, by_name, ARRAY_SIZE(by_name), d, &head);
+    if (r < 0)
+        return r;
+    r = db_step(s, head, d);
+    if (r < 0)
+        return r;
+    if (r == 0) {
+        *ret = NULL;
+        return 0;
+    }
+    int64_t id = sqlite3_column_int64(head, 0);
+    _cleanup_(policy_freep) struct policy *p = NULL;
+    r = read_head(s, head, d, &p);
+    if (r < 0)
+        return r;
+    const struct bind by_policy[] = {BIND_INT(":policy", id)};
+    r = db_bind(s, STMT_RULES, by_policy, ARRAY_SIZE(by_policy), d, &rules);
+    if (r < 0)
+        return r;
+    while ((r = db_step(s, rules, d)) > 0) {
+        r = read_rule(s, rules, d, p);
+        if (r < 0)
+            return r;
+    }
+    if (r < 0)
+        return r;
+    *ret_id = id;
+    *ret = TAKE_PTR(p);
+    return 0;
+}
+
+int store_policy_get(struct store *s, const char *name, struct diag *d, struct policy **ret)
+{
+    struct folded folded;
+    int r = name_fold(name, "policy", d, &folded);
+    if (r < 0)
+        return r;
+    struct policy *p;
+    int64_t id;
+    r = policy_load(s, &folded, d, &id, &p);
+    if (r < 0)
+        return r;
+    (void)sqlite3_db_release_memory(s->db); /* the pages of a large policy; cannot fail */
+    if (!p)
+        return policy_unknown(s, name, d);
+    *ret = p;
+    return 0;
+}
+
+int store_policy_source(struct store *s, const char *name, struct diag *d, char **ret)
+{
+    struct folded folded;
+    int r = name_fold(name, "policy", d, &folded);
+    if (r < 0)
+        return r;
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_TEXT(":folded", folded.s)};
+    r = db_bind(s, STMT_POLICY_SOURCE, b, ARRAY_SIZE(b), d, &st);
+    if (r < 0)
+        return r;
+    r = db_step(s, st, d);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return policy_unknown(s, name, d);
+    if (sqlite3_column_type(st, 0) == SQLITE_NULL) {
+        r = diag_fail(d, DIAG_UNKNOWN_OBJECT,
+                      "policy '%s' has no source text: it was not loaded, or changed since", name);
+        diag_hint(d, "portward policy show \"%s\"", name);
+        return r;
+    }
+    char *text = strdup(column_text(st, 0));
+    if (!text)
+        return -ENOMEM;
+    *ret = text;
+    return 0;
+}

@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* store/policy_put.c: writing policies, with their revision and audit row.
+ * Called by the agent for load and for every change of a rule. Invariants: all or nothing; a
+ * policy is written only if its canonical text differs from the stored one; GUIDs and handles
+ * follow their rule and filter (policy.md 5), and no handle is ever given twice. */
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/limits.h"
+#include "db.h"
+#include "text/text.h"
+
+/* What all steps of one put share. */
+struct put {
+    struct store *s;
+    struct policy *p;
+    const struct policy_put *o;
+    const struct author *a;
+    struct folded folded;
+    struct strbuf text; /* canonical text of p */
+    int64_t now_s;
+    uint32_t revision;
+};
+
+static void put_done(struct put *u)
+{
+    strbuf_done(&u->text);
+}
+
+/* Random bytes by the page: a GUID each for 200,000 filters would be as many system calls. */
+struct guid_source {
+    uint8_t bytes[256]; /* getrandom() never returns less for up to 256 bytes (its man page) */
+    size_t used;
+};
+
+static int next_guid(struct guid_source *src, struct guid *g, struct diag *d)
+{
+    if (!guid_is_null(g))
+        return 0;
+    if (src->used == sizeof(src->bytes)) {
+        if (getrandom(src->bytes, sizeof(src->bytes), 0) != (ssize_t)sizeof(src->bytes))
+            return diag_errno(d, errno, "cannot make a GUID");
+        src->used = 0;
+    }
+    *g = guid_from_random(src->bytes + src->used);
+    src->used += sizeof(g->b);
+    return 0;
+}
+
+/* Gives every rule and filter that has none a GUID, every filter a handle. */
+static int give_ids(struct put *u, struct diag *d)
+{
+    struct guid_source src = {.used = sizeof(src.bytes)};
+    struct store *s = u->s;
+    int r = counter_load(s, COUNTER_HANDLE, d);
+    if (r < 0)
+        return r;
+    r = next_guid(&src, &u->p->guid, d);
+    for (size_t i = 0; r == 0 && i < u->p->n_rules; i++) {
+        struct rule *rule = &u->p->rules[i];
+        r = next_guid(&src, &rule->guid, d);
+        for (size_t k = 0; r == 0 && k < rule->n_filters; k++) {
+            struct filter *f = &rule->filters[k];
+            r = next_guid(&src, &f->guid, d);
+            if (f->handle > 0)
+                continue;
+            if (s->last[COUNTER_HANDLE] >= UINT32_MAX)
+                return diag_fail(d, DIAG_LIMIT, "all %u filter ids are used up", UINT32_MAX);
+            f->handle = (uint32_t)++s->last[COUNTER_HANDLE];
+        }
+    }
+    if (r < 0)
+        return r;
+    return counter_save(s, COUNTER_HANDLE, d);
+}
+
+static int insert_filters(struct put *u, const struct rule *rule, int64_t rule_id, struct diag *d)
+{
+    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
+    for (size_t i = 0; i < rule->n_filters; i++) {
+        const struct filter *f = &rule->filters[i];
+        text.len = 0;
+        int r = text_print_filter(f, &text);
+        if (r < 0)
+            return r;
+        const struct bind b[] = {BIND_INT(":rule", rule_id), BIND_INT(":position", i),
+                                 BIND_GUID(":guid", &f->guid), BIND_INT(":handle", f->handle),
+                                 BIND_TEXT(":text", text.s)};
+        r = db_run(u->s, STMT_FILTER_INSERT, b, ARRAY_SIZE(b), d);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int insert_rules(struct put *u, int64_t policy_id, struct diag *d)
+{
+    for (size_t i = 0; i < u->p->n_rules; i++) {
+        const struct rule *rule = &u->p->rules[i];
+        struct folded folded;
+        int r = name_fold(rule->name, "rule", d, &folded);
+        if (r < 0)
+            return r;
+        const struct bind b[] = {
+            BIND_INT(":policy", policy_id),
+            BIND_INT(":position", i),
+            BIND_GUID(":guid", &rule->guid),
+            BIND_TEXT(":name", rule->name),
+            BIND_TEXT(":folded", folded.s),
+            BIND_INT(":inactive", rule->inactive),
+            BIND_TEXT(":connection", connection_name(rule->connection)),
+        };
+        r = db_run(u->s, STMT_RULE_INSERT, b, ARRAY_SIZE(b), d);
+        if (r < 0)
+            return r;
+        r = insert_filters(u, rule, sqlite3_last_insert_rowid(u->s->db), d);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Writes the policy's own row; old_id 0 = a new one. */
+static int write_head(struct put *u, int64_t old_id, struct diag *d, int64_t *ret_id)
+{
+    const struct policy *p = u->p;
+    const struct bind b[] = {
+        BIND_GUID(":guid", &p->guid),      BIND_TEXT(":name", p->name),
+        BIND_TEXT(":folded", u->folded.s), BIND_TEXT(":description", p->description),
+        BIND_INT(":poll_s", p->poll_s),    BIND_INT(":local_permits", p->local_permits),
+        BIND_INT(":weak", p->weak),        BIND_INT(":revision", u->revision),
+        BIND_INT(":n_rules", p->n_rules),  BIND_INT(":n_filters", policy_n_filters(p)),
+        BIND_INT(":changed_s", u->now_s),  BIND_TEXT(":source", u->o->source),
+    };
+    int r = db_run(u->s, old_id ? STMT_POLICY_UPDATE : STMT_POLICY_INSERT, b, ARRAY_SIZE(b), d);
+    if (r < 0)
+        return r;
+    if (old_id) {
+        const struct bind by_policy[] = {BIND_INT(":policy", old_id)};
+        r = db_run(u->s, STMT_RULES_DELETE, by_policy, ARRAY_SIZE(by_policy), d);
+        if (r < 0)
+            return r;
+    }
+    *ret_id = old_id ? old_id : sqlite3_last_insert_rowid(u->s->db);
+    return 0;
+}
+
+/* The history of a name goes on where it stopped, also after a delete. */
+static int next_revision(struct put *u, struct diag *d)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_TEXT(":folded", u->folded.s)};
+    int r = db_bind(u->s, STMT_REVISION_LAST, b, ARRAY_SIZE(b), d, &st);
+    if (r < 0)
+        return r;
+    r = db_step(u->s, st, d);
+    if (r < 0)
+        return r;
+    u->revision = (uint32_t)sqlite3_column_int64(st, 0) + 1;
+    return 0;
+}
+
+static int write_revision(struct put *u, struct diag *d)
+{
+    const struct bind b[] = {
+        BIND_TEXT(":folded", u->folded.s),  BIND_INT(":revision", u->revision),
+        BIND_GUID(":guid", &u->p->guid),    BIND_TEXT(":text", u->text.s),
+        BIND_TEXT(":change", u->o->change), BIND_INT(":time_s", u->now_s),
+        BIND_INT(":uid", u->a->uid),        BIND_TEXT(":login", u->a->login),
+        BIND_TEXT(":origin", u->a->origin), BIND_TEXT(":reason", u->a->reason),
+    };
+    int r = db_run(u->s, STMT_REVISION_INSERT, b, ARRAY_SIZE(b), d);
+    if (r < 0)
+        return r;
+    if (u->s->first_revision == 0)
+        u->s->first_revision = sqlite3_last_insert_rowid(u->s->db);
+    return audit_write(u->s, u->a, u->o->change, u->p->name, 0, d);
+}
+
+static int check_policy_limit(struct put *u, struct diag *d)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    int r = db_bind(u->s, STMT_POLICY_COUNT, NULL, 0, d, &st);
+    if (r < 0)
+        return r;
+    r = db_step(u->s, st, d);
+    if (r < 0)
+        return r;
+    if (sqlite3_column_int64(st, 0) < LIMIT_POLICIES)
+        return 0;
+    r = diag_fail(d, DIAG_LIMIT, "policy '%s' not stored: there are %d policies already",
+                  u->p->name, LIMIT_POLICIES);
+    diag_hint(d, "portward policy delete NAME");
+    return r;
+}
+
+/* Is the stored text of this revision the one at hand? */
+static int text_is_stored(struct put *u, uint32_t revision, struct diag *d, bool *ret)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_TEXT(":folded", u->folded.s), BIND_INT(":revision", revision)};
+    int r = db_bind(u->s, STMT_REVISION_TEXT, b, ARRAY_SIZE(b), d, &st);
+    if (r < 0)
+        return r;
+    r = db_step(u->s, st, d);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return db_corrupt(u->s->path, d, "is damaged: revision %u of '%s' is missing", revision,
+                          u->p->name);
+    *ret = (size_t)sqlite3_column_bytes(st, 0) == u->text.len &&
+           memcmp(column_text(st, 0), u->text.s, u->text.len) == 0;
+    return 0;
+}
+
+/* Only comments or layout of the loaded text are new: kept, but no revision of the policy. */
+static int update_source(struct put *u, int64_t id, struct diag *d)
+{
+    if (!u->o->source)
+        return 0;
+    const struct bind b[] = {BIND_TEXT(":source", u->o->source), BIND_INT(":id", id)};
+    return db_run(u->s, STMT_POLICY_SET_SOURCE, b, ARRAY_SIZE(b), d);
+}
+
+static int write_all(struct put *u, int64_t old_id, struct diag *d)
+{
+    int64_t id;
+    int r = next_revision(u, d);
+    if (r < 0)
+        return r;
+    r = give_ids(u, d);
+    if (r < 0)
+        return r;
+    r = write_head(u, old_id, d, &id);
+    if (r < 0)
+        return r;
+    r = insert_rules(u, id, d);
+    if (r < 0)
+        return r;
+    return write_revision(u, d);
+}
+
+/* What comes without identity (a policy as it was parsed, a rule that was written anew) takes that
+ * of its namesake. Each rule alone: those that have theirs keep it. */
+static int inherit_ids(struct policy *p, const struct policy *old)
+{
+    if (guid_is_null(&p->guid))
+        p->guid = old->guid;
+    for (size_t i = 0; i < p->n_rules; i++) {
+        if (!guid_is_null(&p->rules[i].guid))
+            continue;
+        struct policy one = {.rules = &p->rules[i], .n_rules = 1};
+        int r = text_inherit_ids(&one, old);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Inside the transaction: decides between create, replace and nothing. */
+static int put_policy(struct put *u, struct diag *d, bool *ret_changed)
+{
+    _cleanup_(policy_freep) struct policy *old = NULL;
+    int64_t old_id = 0;
+    int r = policy_load(u->s, &u->folded, d, &old_id, &old);
+    if (r < 0)
+        return r;
+    if (!old) {
+        r = check_policy_limit(u, d);
+        if (r < 0)
+            return r;
+        *ret_changed = true;
+        return write_all(u, 0, d);
+    }
+    bool same = false;
+    r = text_is_stored(u, old->revision, d, &same);
+    if (r < 0)
+        return r;
+    if (!same && !u->o->replace) {
+        r = diag_fail(d, DIAG_CONFLICT, "policy '%s' exists already", old->name);
+        diag_hint(d, "portward policy load FILE --replace");
+        return r;
+    }
+    r = inherit_ids(u->p, old);
+    if (r < 0)
+        return r;
+    *ret_changed = !same;
+    if (!same)
+        return write_all(u, old_id, d);
+    u->revision = old->revision;
+    return update_source(u, old_id, d);
+}
+
+int store_policy_put(struct store *s, struct policy *p, const struct policy_put *o,
+                     const struct author *a, struct diag *d, bool *ret_changed)
+{
+    _cleanup_(put_done) struct put u = {.s = s,
+                                        .p = p,
+                                        .o = o,
+                                        .a = a,
+                                        .text = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES),
+                                        .now_s = now_s()};
+    int r = author_check(a, d);
+    if (r < 0)
+        return r;
+    r = name_fold(p->name, "policy", d, &u.folded);
+    if (r < 0)
+        return r;
+    r = text_print_policy(p, &u.text);
+    if (r == -E2BIG)
+        return diag_fail(d, DIAG_LIMIT, "policy '%s' is longer than %d MiB", p->name,
+                         LIMIT_POLICY_TEXT_BYTES / (1024 * 1024));
+    if (r < 0)
+        return r;
+    _cleanup_(scope_done) struct scope sc = {0};
+    r = change_begin(s, d, &sc);
+    if (r < 0)
+        return r;
+    bool changed = false;
+    r = put_policy(&u, d, &changed);
+    if (r < 0)
+        return r;
+    r = scope_commit(&sc, d);
+    if (r < 0)
+        return r;
+    (void)sqlite3_db_release_memory(s->db); /* the pages of a large policy; cannot fail */
+    p->revision = u.revision;
+    *ret_changed = changed;
+    return 0;
+}

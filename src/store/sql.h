@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Every statement of the product, X(name, text). All are prepared once when the database is
+ * opened, values are bound by name, no SQL text is ever built. */
+#pragma once
+
+#define STORE_STATEMENTS(X)                                                                         \
+    X(BEGIN, "BEGIN IMMEDIATE")                                                                     \
+    X(COMMIT, "COMMIT")                                                                             \
+    X(ROLLBACK, "ROLLBACK")                                                                         \
+    X(SAVEPOINT, "SAVEPOINT change")                                                                \
+    X(RELEASE, "RELEASE change")                                                                    \
+    X(ROLLBACK_TO, "ROLLBACK TO change")                                                            \
+    X(COUNTER_GET, "SELECT value FROM counter WHERE name = :name")                                  \
+    X(COUNTER_RAISE, "UPDATE counter SET value = max(value, :value) WHERE name = :name")            \
+    X(POLICY_LIST,                                                                                  \
+      "SELECT name, guid, revision, n_rules, n_filters, changed_s,"                                 \
+      " EXISTS (SELECT 1 FROM assignment AS a WHERE a.policy = p.id AND a.slot = 'local'),"         \
+      " EXISTS (SELECT 1 FROM assignment AS a WHERE a.policy = p.id AND a.slot = 'persistent')"     \
+      " FROM policy AS p ORDER BY folded")                                                          \
+    X(POLICY_COUNT, "SELECT count(*) FROM policy")                                                  \
+    X(POLICY_BY_NAME, "SELECT id, guid, name, description, poll_s, local_permits, weak, revision"   \
+                      " FROM policy WHERE folded = :folded")                                        \
+    X(POLICY_SOURCE, "SELECT source FROM policy WHERE folded = :folded")                            \
+    X(POLICY_SET_SOURCE, "UPDATE policy SET source = :source WHERE id = :id")                       \
+    X(POLICY_INSERT,                                                                                \
+      "INSERT INTO policy (guid, name, folded, description, poll_s, local_permits, weak, revision," \
+      " n_rules, n_filters, changed_s, source) VALUES (:guid, :name, :folded, :description,"        \
+      " :poll_s, :local_permits, :weak, :revision, :n_rules, :n_filters, :changed_s, :source)")     \
+    X(POLICY_UPDATE,                                                                                \
+      "UPDATE policy SET guid = :guid, name = :name, description = :description, poll_s = :poll_s," \
+      " local_permits = :local_permits, weak = :weak, revision = :revision, n_rules = :n_rules,"    \
+      " n_filters = :n_filters, changed_s = :changed_s, source = :source WHERE folded = :folded")   \
+    X(POLICY_DELETE, "DELETE FROM policy WHERE id = :id")                                           \
+    X(RULES, "SELECT id, guid, name, inactive, connection FROM rule WHERE policy = :policy"         \
+             " ORDER BY position")                                                                  \
+    X(RULES_DELETE, "DELETE FROM rule WHERE policy = :policy")                                      \
+    X(RULE_INSERT, "INSERT INTO rule (policy, position, guid, name, folded, inactive, connection)"  \
+                   " VALUES (:policy, :position, :guid, :name, :folded, :inactive, :connection)")   \
+    X(FILTERS, "SELECT guid, handle, text FROM filter WHERE rule = :rule ORDER BY position")        \
+    X(FILTER_INSERT, "INSERT INTO filter (rule, position, guid, handle, text)"                      \
+                     " VALUES (:rule, :position, :guid, :handle, :text)")                           \
+    X(REVISION_TEXT, "SELECT text FROM revision WHERE folded = :folded AND revision = :revision")   \
+    X(REVISION_LAST, "SELECT coalesce(max(revision), 0) FROM revision WHERE folded = :folded")      \
+    X(REVISION_INSERT,                                                                              \
+      "INSERT INTO revision (folded, revision, guid, text, change, time_s, uid, login, origin,"     \
+      " reason) VALUES (:folded, :revision, :guid, :text, :change, :time_s, :uid, :login, :origin," \
+      " :reason)")                                                                                  \
+    X(REVISIONS_NUMBER,                                                                             \
+      "UPDATE revision SET generation = :generation WHERE id >= :first AND generation IS NULL")     \
+    X(AUDIT_INSERT,                                                                                 \
+      "INSERT INTO audit (time_s, uid, login, origin, change, object, reason, generation)"          \
+      " VALUES (:time_s, :uid, :login, :origin, :change, :object, :reason, :generation)")           \
+    X(AUDIT_NUMBER,                                                                                 \
+      "UPDATE audit SET generation = :generation WHERE id >= :first AND generation IS NULL")        \
+    X(ASSIGNED, "SELECT policy.id, policy.name FROM assignment"                                     \
+                " JOIN policy ON policy.id = assignment.policy WHERE slot = :slot")                 \
+    X(SLOT_OF, "SELECT slot FROM assignment WHERE policy = :policy")                                \
+    X(ASSIGN, "INSERT INTO assignment (slot, policy) VALUES (:slot, :policy)"                       \
+              " ON CONFLICT (slot) DO UPDATE SET policy = excluded.policy")                         \
+    X(UNASSIGN, "DELETE FROM assignment WHERE slot = :slot")

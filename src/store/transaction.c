@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* store/transaction.c: transactions, savepoints and the counters that never go back.
+ * Called by every change of the store and, through store_begin(), by the agent around a change of
+ * kernel and database. Invariants: what is not committed is gone; numbers once given are not
+ * given again, even if the change they were for was rolled back. */
+#include <assert.h>
+#include <errno.h>
+
+#include "db.h"
+
+static const char *const counter_names[_COUNTER_MAX] = {"generation", "handle"};
+
+int counter_load(struct store *s, enum counter c, struct diag *d)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_TEXT(":name", counter_names[c])};
+    int r = db_bind(s, STMT_COUNTER_GET, b, ARRAY_SIZE(b), d, &st);
+    if (r < 0)
+        return r;
+    r = db_step(s, st, d);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return db_corrupt(s->path, d, "is damaged: counter '%s' is missing", counter_names[c]);
+    uint64_t stored = (uint64_t)sqlite3_column_int64(st, 0);
+    if (stored > s->last[c])
+        s->last[c] = stored;
+    return 0;
+}
+
+int counter_save(struct store *s, enum counter c, struct diag *d)
+{
+    const struct bind b[] = {BIND_TEXT(":name", counter_names[c]), BIND_INT(":value", s->last[c])};
+    return db_run(s, STMT_COUNTER_RAISE, b, ARRAY_SIZE(b), d);
+}
+
+/* After a rollback the stored counters are old; the ones in memory are not. */
+static void keep_counters(struct store *s)
+{
+    for (enum counter c = COUNTER_GENERATION; c < _COUNTER_MAX; c++) {
+        if (s->last[c] > 0)
+            (void)counter_save(s, c, NULL); /* if it fails, memory still knows */
+    }
+}
+
+/* SQLite ends a transaction by itself after some errors (disk full, I/O). */
+static bool transaction_is_lost(const struct store *s)
+{
+    return s->in_transaction && sqlite3_get_autocommit(s->db);
+}
+
+static int fail_lost(const struct store *s, struct diag *d)
+{
+    return diag_fail(d, DIAG_SYSTEM, "database '%s': the change was rolled back after an error",
+                     s->path);
+}
+
+static void rollback_all(struct store *s)
+{
+    if (!sqlite3_get_autocommit(s->db))
+        (void)db_run(s, STMT_ROLLBACK, NULL, 0, NULL); /* fails only if there is nothing open */
+    s->in_transaction = false;
+    s->first_revision = s->first_audit = 0;
+    keep_counters(s);
+}
+
+int scope_begin(struct store *s, struct diag *d, struct scope *sc)
+{
+    if (transaction_is_lost(s))
+        return fail_lost(s, d);
+    bool nested = s->in_transaction;
+    int r = db_run(s, nested ? STMT_SAVEPOINT : STMT_BEGIN, NULL, 0, d);
+    if (r < 0)
+        return r;
+    *sc = (struct scope){.s = s, .active = true, .nested = nested};
+    return 0;
+}
+
+int change_begin(struct store *s, struct diag *d, struct scope *sc)
+{
+    int r = scope_begin(s, d, sc);
+    if (r == 0 && !sc->nested)
+        s->first_revision = s->first_audit = 0;
+    return r;
+}
+
+int scope_commit(struct scope *sc, struct diag *d)
+{
+    int r = db_run(sc->s, sc->nested ? STMT_RELEASE : STMT_COMMIT, NULL, 0, d);
+    if (r < 0)
+        return r;
+    sc->active = false;
+    return 0;
+}
+
+void scope_done(struct scope *sc)
+{
+    if (!sc->active)
+        return;
+    sc->active = false;
+    if (!sc->nested) {
+        rollback_all(sc->s);
+    } else if (!sqlite3_get_autocommit(sc->s->db)) {
+        /* Neither fails while the savepoint exists; a lost transaction is noticed later. */
+        (void)db_run(sc->s, STMT_ROLLBACK_TO, NULL, 0, NULL);
+        (void)db_run(sc->s, STMT_RELEASE, NULL, 0, NULL);
+    }
+}
+
+int store_begin(struct store *s, struct diag *d)
+{
+    assert(!s->in_transaction);
+    int r = db_run(s, STMT_BEGIN, NULL, 0, d);
+    if (r < 0)
+        return r;
+    s->in_transaction = true;
+    s->first_revision = s->first_audit = 0;
+    return 0;
+}
+
+int store_commit(struct store *s, struct diag *d)
+{
+    assert(s->in_transaction);
+    if (transaction_is_lost(s)) {
+        rollback_all(s);
+        return fail_lost(s, d);
+    }
+    int r = db_run(s, STMT_COMMIT, NULL, 0, d);
+    if (r < 0) {
+        rollback_all(s);
+        return r;
+    }
+    s->in_transaction = false;
+    return 0;
+}
+
+void store_rollback(struct store *s)
+{
+    if (s->in_transaction)
+        rollback_all(s);
+}
+
+int store_next_generation(struct store *s, struct diag *d, uint64_t *ret)
+{
+    _cleanup_(scope_done) struct scope sc = {0};
+    int r = scope_begin(s, d, &sc);
+    if (r < 0)
+        return r;
+    r = counter_load(s, COUNTER_GENERATION, d);
+    if (r < 0)
+        return r;
+    s->last[COUNTER_GENERATION]++;
+    r = counter_save(s, COUNTER_GENERATION, d);
+    if (r < 0)
+        return r;
+    r = scope_commit(&sc, d);
+    if (r < 0)
+        return r;
+    *ret = s->last[COUNTER_GENERATION];
+    return 0;
+}
