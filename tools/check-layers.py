@@ -21,7 +21,7 @@ ALLOWED = {
     "datapath": {"base", "model", "compile"},
     "store": {"base", "model", "text"},
     "agent": CORE | {"datapath", "store"},
-    "api": CORE | {"agent"},
+    "api": CORE | {"agent", "apiclient"},
     "api/client": {"base"},
     "cli": CORE | {"apiclient"},
     "portwardd": CORE | {"agent", "api"},

@@ -38,10 +38,15 @@ headers) # every public header compiles alone
     done
     exit $status
     ;;
-man)
+man) # scdoc writes a paragraph macro too many after headings: not a fault of the page
+    status=0
     for page in $(sources '*.scd'); do
-        scdoc <"$page" | mandoc -T lint -W warning || exit 1
+        if scdoc <"$page" | mandoc -T lint -W warning | grep -v 'skipping paragraph macro'; then
+            echo "in $page"
+            status=1
+        fi
     done
+    exit $status
     ;;
 *)
     echo "check-style.sh: unknown kind '$kind'" >&2

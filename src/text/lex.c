@@ -77,7 +77,7 @@ static size_t look(const struct lexer *lx, size_t pos, uint32_t *ret_cp, enum le
         *ret_cp = c;
         return 1;
     }
-    if (*ret_cp < 0xa0)
+    if (utf8_is_control(*ret_cp))
         *ret_error = LEX_CONTROL;
     return n;
 }
@@ -142,9 +142,22 @@ static int hex_value(char c)
     return -1;
 }
 
+/* n hexadecimal digits; 0, which no escape may stand for, if they are none. */
+static uint32_t hex_digits(const char *s, size_t n)
+{
+    uint32_t value = 0;
+    for (size_t i = 0; i < n; i++) {
+        int digit = hex_value(s[i]);
+        if (digit < 0)
+            return 0;
+        value = value * 16 + (uint32_t)digit;
+    }
+    return value;
+}
+
 /* The escape at s (its backslash), of which n bytes are left: its length and code point, 0 if
- * it is none. \xNN is the character with the code NN, so that every character that may not
- * stand in text can be written. */
+ * it is none. \xNN and \uNNNN are the characters with that code, so that every character that
+ * may not stand in text can be written. */
 static size_t escape(const char *s, size_t n, uint32_t *ret_cp)
 {
     if (n < 2)
@@ -160,13 +173,12 @@ static size_t escape(const char *s, size_t n, uint32_t *ret_cp)
     case 't':
         *ret_cp = '\t';
         return 2;
-    case 'x': {
-        int high = n < 4 ? -1 : hex_value(s[2]), low = n < 4 ? -1 : hex_value(s[3]);
-        if (high < 0 || low < 0 || high + low == 0)
-            return 0;
-        *ret_cp = (uint32_t)(high * 16 + low);
-        return 4;
-    }
+    case 'x':
+        *ret_cp = n < 4 ? 0 : hex_digits(s + 2, 2);
+        return *ret_cp > 0 ? 4 : 0;
+    case 'u':
+        *ret_cp = n < 6 ? 0 : hex_digits(s + 2, 4);
+        return *ret_cp > 0 && (*ret_cp < 0xd800 || *ret_cp > 0xdfff) ? 6 : 0; /* no surrogates */
     }
     return 0;
 }
@@ -184,7 +196,7 @@ static size_t look_string(const struct lexer *lx, uint32_t *ret_cp, enum lex_err
         *ret_error = LEX_ESCAPE;
         return 1;
     }
-    *ret_decoded = *ret_cp < 0x80 ? 1 : 2;
+    *ret_decoded = *ret_cp < 0x80 ? 1 : *ret_cp < 0x800 ? 2 : 3;
     return n;
 }
 
@@ -284,14 +296,20 @@ void lex_next(struct lexer *lx, struct token *ret)
     *ret = t;
 }
 
+/* UTF-8 (RFC 3629) of a code point up to U+FFFF, where escapes end. */
 static char *put_utf8(char *out, uint32_t cp)
 {
     if (cp < 0x80) {
         *out++ = (char)cp;
-    } else { /* escapes end at U+00FF */
-        *out++ = (char)(0xc0 | (cp >> 6));
-        *out++ = (char)(0x80 | (cp & 0x3f));
+        return out;
     }
+    if (cp < 0x800) {
+        *out++ = (char)(0xc0 | (cp >> 6));
+    } else {
+        *out++ = (char)(0xe0 | (cp >> 12));
+        *out++ = (char)(0x80 | (cp >> 6 & 0x3f));
+    }
+    *out++ = (char)(0x80 | (cp & 0x3f));
     return out;
 }
 
@@ -335,7 +353,9 @@ int lex_fail(const struct token *t, struct diag *d)
     case LEX_CONTROL:
         err = diag_fail_at(d, DIAG_SYNTAX, t->span, "control character U+%04X in the text",
                            (unsigned)t->code_point);
-        diag_hint(d, "in a string write \\x%02x", (unsigned)t->code_point);
+        diag_hint(d,
+                  t->code_point < 0x100 ? "in a string write \\x%02x" : "in a string write \\u%04x",
+                  (unsigned)t->code_point);
         break;
     case LEX_BLANK:
         err = diag_fail_at(d, DIAG_SYNTAX, t->span, "character U+%04X only looks like a blank",
@@ -358,7 +378,7 @@ int lex_fail(const struct token *t, struct diag *d)
         break;
     case LEX_ESCAPE:
         err = diag_fail_at(d, DIAG_SYNTAX, t->span, "unknown escape in a string");
-        diag_hint(d, "known are \\\" \\\\ \\n \\t and \\x01 to \\xff; a backslash is written \\\\");
+        diag_hint(d, "known are \\\" \\\\ \\n \\t \\xNN and \\uNNNN; a backslash is written \\\\");
         break;
     case LEX_LONG:
         err = diag_fail_at(d, DIAG_LIMIT, t->span, "string is longer than %d bytes",

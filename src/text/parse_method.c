@@ -6,7 +6,6 @@
  * policy's `weak` option counts, not here. */
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/duration.h"

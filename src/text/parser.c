@@ -4,7 +4,6 @@
 #include "parser.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/duration.h"
@@ -94,43 +93,37 @@ bool read_number(const char *s, size_t n, uint32_t max, uint32_t *ret)
     return true;
 }
 
-/* "word 'prot'", "string \"x\"", "'{'", "end of text". */
-static const char *token_name(const struct token *t, char *out, size_t size)
+enum { NAME_BYTES = SHOWN_BYTES + 16 };
+
+/* "'prot'", "string 'x'", "'{'", "end of the text". */
+static const char *token_name(const struct token *t, char out[NAME_BYTES])
 {
-    char buf[SHOWN_BYTES];
-    switch (t->kind) {
-    case TOKEN_END:
-        (void)snprintf(out, size, "end of the text");
-        break;
-    case TOKEN_WORD:
-        (void)snprintf(out, size, "'%s'", shown(t->s, t->len, buf));
-        break;
-    case TOKEN_STRING:
-        (void)snprintf(out, size, "string '%s'", shown(t->s + 1, t->len - 2, buf));
-        break;
-    case TOKEN_OPEN:
-    case TOKEN_CLOSE:
-    case TOKEN_BAD:
-        (void)snprintf(out, size, "'%.*s'", (int)t->len, t->s);
-        break;
-    }
+    static const char prefix[] = "string '";
+    bool string = t->kind == TOKEN_STRING;
+    if (t->kind == TOKEN_END)
+        return "end of the text";
+    size_t from = string ? 0 : sizeof(prefix) - 2; /* the quote alone */
+    size_t used = sizeof(prefix) - 1 - from;
+    memcpy(out, prefix + from, used);
+    (void)shown(t->s + (string ? 1 : 0), t->len - (string ? 2 : 0), out + used);
+    used += strlen(out + used);
+    memcpy(out + used, "'", 2);
     return out;
 }
 
 int parser_unexpected(struct parser *p, unsigned contexts)
 {
-    char name[SHOWN_BYTES + 16], list[DIAG_HINT_BYTES - 32];
+    char name[NAME_BYTES], list[DIAG_HINT_BYTES - 32];
     const struct token *t = &p->tok;
     if (t->kind == TOKEN_BAD)
         return lex_fail(t, p->d);
     bool unknown = parser_at(p, WORD_NONE) && proto_from_name(t->s, t->len) < 0;
     int err;
     if (unknown)
-        err = diag_fail_at(p->d, DIAG_UNKNOWN_WORD, t->span, "unknown word %s",
-                           token_name(t, name, sizeof(name)));
+        err =
+            diag_fail_at(p->d, DIAG_UNKNOWN_WORD, t->span, "unknown word %s", token_name(t, name));
     else
-        err = diag_fail_at(p->d, DIAG_SYNTAX, t->span, "unexpected %s",
-                           token_name(t, name, sizeof(name)));
+        err = diag_fail_at(p->d, DIAG_SYNTAX, t->span, "unexpected %s", token_name(t, name));
     const char *near = unknown ? word_suggest(t->s, t->len, contexts | p->after) : NULL;
     word_list(contexts, list, sizeof(list));
     if (near)
@@ -142,11 +135,11 @@ int parser_unexpected(struct parser *p, unsigned contexts)
 
 int parser_expected(struct parser *p, const char *what)
 {
-    char name[SHOWN_BYTES + 16];
+    char name[NAME_BYTES];
     if (p->tok.kind == TOKEN_BAD)
         return lex_fail(&p->tok, p->d);
     return diag_fail_at(p->d, DIAG_SYNTAX, p->tok.span, "expected %s, found %s", what,
-                        token_name(&p->tok, name, sizeof(name)));
+                        token_name(&p->tok, name));
 }
 
 int parser_end(struct parser *p)
@@ -165,10 +158,13 @@ int parser_expect(struct parser *p, enum word w, unsigned context)
 
 static bool has_control(const char *s)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f ||
-            ((unsigned char)s[0] == 0xc2 && (unsigned char)s[1] < 0xa0))
+    size_t n = strlen(s), len;
+    for (size_t i = 0; i < n; i += len) {
+        uint32_t cp;
+        len = utf8_decode(s + i, n - i, &cp);
+        if (len == 0 || utf8_is_control(cp))
             return true;
+    }
     return false;
 }
 

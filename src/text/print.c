@@ -16,7 +16,7 @@ enum { ALIGN_COLUMNS = 64 };
 /* A character that may not stand in a string as it is. */
 static bool needs_escape(uint32_t cp)
 {
-    return cp < 0x20 || cp == '"' || cp == '\\' || (cp >= 0x7f && cp < 0xa0);
+    return cp == '"' || cp == '\\' || utf8_is_control(cp);
 }
 
 int text_print_string(const char *s, struct strbuf *out)
@@ -38,7 +38,7 @@ int text_print_string(const char *s, struct strbuf *out)
         else if (cp == '\n' || cp == '\t')
             (void)strbuf_add(out, cp == '\n' ? "\\n" : "\\t");
         else
-            (void)strbuf_addf(out, "\\x%02x", (unsigned)cp);
+            (void)strbuf_addf(out, cp < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)cp);
         i += len > 0 ? len : 1;
         from = i;
     }

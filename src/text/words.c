@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* text/words.c: the table of the language's words, with the places each may stand in, and the
- * search for the nearest one (restricted Damerau-Levenshtein: one step is a letter missing,
- * added, changed, or swapped with its neighbour). The table is the only list of words; order
- * decides between equally near words and in lists. */
+/* text/words.c: the table of the language's words with the places each may stand in, and the
+ * search for the nearest one. The table is the only list of words; its order decides between
+ * equally near words and in lists. */
 #include "words.h"
 
-#include <ctype.h>
 #include <string.h>
 
-enum { SUGGEST_BYTES = 24 }; /* longer words are no typing error of ours (longest: 13) */
+#include "base/suggest.h"
+
+enum { WORD_BYTES = 24 }; /* longer words are no typing error of ours (longest: 13) */
 
 static const struct {
     const char *text;
@@ -109,41 +109,19 @@ bool word_fits(enum word w, unsigned contexts)
     return false;
 }
 
-static unsigned min2(unsigned a, unsigned b)
-{
-    return a < b ? a : b;
-}
-
-/* Number of steps from a to b; both at most SUGGEST_BYTES long. ASCII case does not count. */
-static unsigned edit_distance(const char *a, size_t a_len, const char *b, size_t b_len)
-{
-    unsigned row[3][SUGGEST_BYTES + 1];
-    for (unsigned j = 0; j <= b_len; j++)
-        row[0][j] = j;
-    for (unsigned i = 1; i <= a_len; i++) {
-        unsigned *now = row[i % 3], *before = row[(i + 2) % 3], *two_before = row[(i + 1) % 3];
-        now[0] = i;
-        for (size_t j = 1; j <= b_len; j++) {
-            int ca = tolower((unsigned char)a[i - 1]), cb = tolower((unsigned char)b[j - 1]);
-            now[j] = min2(min2(before[j], now[j - 1]) + 1, before[j - 1] + (ca != cb));
-            if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
-                tolower((unsigned char)a[i - 2]) == cb)
-                now[j] = min2(now[j], two_before[j - 2] + 1);
-        }
-    }
-    return row[a_len % 3][b_len];
-}
-
 const char *word_suggest(const char *s, size_t n, unsigned contexts)
 {
-    if (n == 0 || n > SUGGEST_BYTES)
+    char word[WORD_BYTES];
+    if (n == 0 || n >= sizeof(word))
         return NULL;
+    memcpy(word, s, n);
+    word[n] = '\0';
     const char *best = NULL;
-    unsigned best_distance = min2(n < 4 ? 2 : 3, (unsigned)n); /* exclusive */
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+    unsigned best_distance = suggest_limit(word) + 1;
+    for (size_t i = 0; i < ARRAY_SIZE(table) && best_distance > 0; i++) {
         if (!(table[i].contexts & contexts & ~(unsigned)CTX_SYNONYM))
             continue;
-        unsigned distance = edit_distance(s, n, table[i].text, strlen(table[i].text));
+        unsigned distance = suggest_distance(word, table[i].text, best_distance - 1);
         if (distance < best_distance) {
             best = table[i].text;
             best_distance = distance;
