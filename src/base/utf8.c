@@ -185,3 +185,14 @@ uint32_t utf8_casehash(const char *s)
     }
     return h;
 }
+
+bool utf8_has_control(const char *s, size_t n)
+{
+    for (size_t i = 0, len; i < n; i += len) {
+        uint32_t cp;
+        len = utf8_decode(s + i, n - i, &cp);
+        if (len == 0 || utf8_is_control(cp))
+            return true;
+    }
+    return false;
+}

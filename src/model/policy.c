@@ -24,6 +24,8 @@ int name_validate(const char *name, const char *what, struct span at, struct dia
     }
     if (!utf8_valid(name, len))
         return diag_fail_at(d, DIAG_SYNTAX, at, "%s name '%s' is not UTF-8", what, name);
+    if (utf8_has_control(name, len))
+        return diag_fail_at(d, DIAG_SYNTAX, at, "%s name '%s' has a control character", what, name);
     return 0;
 }
 

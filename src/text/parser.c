@@ -156,18 +156,6 @@ int parser_expect(struct parser *p, enum word w, unsigned context)
     return parser_unexpected(p, context);
 }
 
-static bool has_control(const char *s)
-{
-    size_t n = strlen(s), len;
-    for (size_t i = 0; i < n; i += len) {
-        uint32_t cp;
-        len = utf8_decode(s + i, n - i, &cp);
-        if (len == 0 || utf8_is_control(cp))
-            return true;
-    }
-    return false;
-}
-
 int parser_string(struct parser *p, const struct string_rule *rule, char **ret)
 {
     bool word = p->tok.kind == TOKEN_WORD;
@@ -194,7 +182,7 @@ int parser_string(struct parser *p, const struct string_rule *rule, char **ret)
         diag_hint(p->d, "shorten it");
         return err;
     }
-    bool control = !rule->control_ok && has_control(s);
+    bool control = !rule->control_ok && utf8_has_control(s, strlen(s));
     if ((n == 0 && !rule->empty_ok) || control) {
         int err = diag_fail_at(p->d, DIAG_SYNTAX, p->tok.span, "%s cannot %s", rule->what,
                                control ? "hold control characters" : "be empty");

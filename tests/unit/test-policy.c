@@ -100,9 +100,12 @@ static void test_names_are_checked(void **state)
     struct rule r = new_rule("", 1);
     assert_int_equal(policy_add_rule(p, &r, &d), -E2BIG);
     rule_done(&r);
-    r = new_rule("\xff", 1);
-    assert_int_equal(policy_add_rule(p, &r, &d), -EINVAL);
-    rule_done(&r);
+    static const char *const unprintable[] = {"\xff", "a\nb", "\x1b[2J", "bidi \xe2\x80\xae"};
+    for (size_t i = 0; i < sizeof(unprintable) / sizeof(*unprintable); i++) {
+        r = new_rule(unprintable[i], 1); /* could not be loaded again from its canonical text */
+        assert_int_equal(policy_add_rule(p, &r, &d), -EINVAL);
+        rule_done(&r);
+    }
 }
 
 static double seconds(void)

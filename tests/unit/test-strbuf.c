@@ -102,6 +102,18 @@ static void test_escaped(void **state)
     }
 }
 
+static void test_format_into(void **state)
+{
+    (void)state;
+    char out[6];
+    assert_int_equal(format_into(out, sizeof(out), "%d", 12345), 5);
+    assert_string_equal(out, "12345");
+    assert_int_equal(format_into(out, sizeof(out), "%d", 123456), 5);
+    assert_string_equal(out, "12345");
+    assert_int_equal(format_into(out, 1, "x"), 0);
+    assert_string_equal(out, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -111,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_take),
         cmocka_unit_test(test_grows_large),
         cmocka_unit_test(test_escaped),
+        cmocka_unit_test(test_format_into),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,8 @@ bool utf8_valid(const char *s, size_t n);
 size_t utf8_decode(const char *s, size_t n, uint32_t *ret_cp);
 /* C0, C1, DEL, line separators and the marks that reverse text: never shown as they are. */
 bool utf8_is_control(uint32_t cp);
+/* Whether the text has one of them, or bytes that are not UTF-8. */
+bool utf8_has_control(const char *s, size_t n);
 /* Columns of the text as strbuf_add_escaped() writes it: a control character or a byte that is
  * not UTF-8 counts 4 per byte. */
 unsigned utf8_width(const char *s, size_t n);
