@@ -174,8 +174,8 @@ void prune_fill(struct build *b, unsigned fam);
 /* verify.c */
 _must_check_ int image_verify(const struct build *b, const struct image *img);
 /* lookup.c */
-bool image_has_entry(const struct image *img, const struct packet *p, unsigned me,
-                     const struct entry *e);
+bool image_has_entry(const struct image *img, const struct packet *low, const struct packet *high,
+                     unsigned me, const struct entry *e);
 /* refuse.c: the messages of limits, all return negative. */
 int refuse_filters(const struct build *b, uint64_t n);
 int refuse_groups(const struct build *b, const struct family_build *f);

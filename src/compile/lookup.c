@@ -78,7 +78,13 @@ static const struct img_group *group_at(const struct query *q, unsigned g)
     return (const struct img_group *)line_of(q->img, q->f->groups_off) + g;
 }
 
-static struct walk start_walk(const struct query *q, unsigned g)
+static struct ip masked(struct ip ip, uint64_t hi, uint64_t lo)
+{
+    return (struct ip){.hi = ip.hi & hi, .lo = ip.lo & lo};
+}
+
+/* The packet under the masks of the group; where its chain begins is not known yet. */
+static struct walk make_key(const struct query *q, unsigned g)
 {
     const struct img_group *gr = group_at(q, g);
     const struct packet *p = q->p;
@@ -86,24 +92,32 @@ static struct walk start_walk(const struct query *q, unsigned g)
     w.hi = IMG_HI((q->sport & gr->sport_exact) | (q->sp.interval & gr->sport_interval),
                   (q->dport & gr->dport_exact) | (q->dp.interval & gr->dport_interval),
                   p->proto & gr->proto, p->meta.zone & gr->zone);
-    struct ip src = ip_and(p->src, (struct ip){gr->src_hi, gr->src_lo});
-    struct ip dst = ip_and(p->dst, (struct ip){gr->dst_hi, gr->dst_lo});
-    uint64_t hash;
+    struct ip src = masked(p->src, gr->src_hi, gr->src_lo);
+    struct ip dst = masked(p->dst, gr->dst_hi, gr->dst_lo);
     if (q->v4) {
         w.a_lo = src.lo | dst.lo << 32;
-        hash = img_hash4(q->h->seed, g, w.a_lo, w.hi);
-    } else {
-        struct ip a = gr->main_dst ? dst : src, b = gr->main_dst ? src : dst;
-        bool has_other = gr->main_dst ? gr->src_hi != 0 : gr->dst_hi != 0;
-        w.a_hi = a.hi;
-        w.a_lo = a.lo;
-        w.b_hi = b.hi;
-        w.b_lo = b.lo;
-        w.print = has_other ? img_fp6(q->h->seed, b.hi, b.lo) : 0;
-        hash = img_hash6(q->h->seed, g, w.a_hi, w.a_lo, w.hi, w.print);
+        return w;
     }
-    w.home = (uint32_t)hash & q->f->slots_mask;
+    struct ip a = gr->main_dst ? dst : src, b = gr->main_dst ? src : dst;
+    w.a_hi = a.hi;
+    w.a_lo = a.lo;
+    w.b_hi = b.hi;
+    w.b_lo = b.lo;
     return w;
+}
+
+static void find_home(const struct query *q, struct walk *w)
+{
+    const struct img_group *gr = group_at(q, w->group);
+    uint64_t hash;
+    if (q->v4) {
+        hash = img_hash4(q->h->seed, w->group, w->a_lo, w->hi);
+    } else {
+        bool has_other = gr->main_dst ? gr->src_hi != 0 : gr->dst_hi != 0;
+        w->print = has_other ? img_fp6(q->h->seed, w->b_hi, w->b_lo) : 0;
+        hash = img_hash6(q->h->seed, w->group, w->a_hi, w->a_lo, w->hi, w->print);
+    }
+    w->home = (uint32_t)hash & q->f->slots_mask;
 }
 
 static const struct img_rule4 *rule4_at(const struct query *q, uint32_t slot)
@@ -178,7 +192,8 @@ static struct rule rule_at(const struct query *q, uint32_t slot)
 
 static void probe_group(const struct query *q, unsigned g, uint64_t now_ns, struct image_hit *best)
 {
-    struct walk w = start_walk(q, g);
+    struct walk w = make_key(q, g);
+    find_home(q, &w);
     uint32_t slot;
     uint64_t hi;
     while (next_match(q, &w, &slot, &hi)) {
@@ -238,18 +253,27 @@ struct image_hit image_lookup(const struct image *img, const struct packet *p, b
     return best;
 }
 
-bool image_has_entry(const struct image *img, const struct packet *p, unsigned me,
-                     const struct entry *e)
+static bool same_key(const struct walk *a, const struct walk *b)
 {
-    struct query q = make_query(img, p, me);
-    if (!(candidates(&q) >> e->group & 1))
+    return a->hi == b->hi && a->a_hi == b->a_hi && a->a_lo == b->a_lo && a->b_hi == b->b_hi &&
+           a->b_lo == b->b_lo;
+}
+
+/* The slot of entry e, which has the weight and rule of e, is found for both packets: the group
+ * is a candidate for each, and both have the key of the slot. */
+bool image_has_entry(const struct image *img, const struct packet *low, const struct packet *high,
+                     unsigned me, const struct entry *e)
+{
+    struct query q = make_query(img, low, me), q_high = make_query(img, high, me);
+    if (!(candidates(&q) & candidates(&q_high) & 1ULL << e->group))
         return false;
-    struct walk w = start_walk(&q, e->group);
+    struct walk w = make_key(&q, e->group), w_high = make_key(&q_high, e->group);
     uint64_t weight = IMG_W(e->tier, e->weight);
     uint32_t slot;
     uint64_t hi;
-    if (group_at(&q, e->group)->maxw < weight)
+    if (!same_key(&w, &w_high) || group_at(&q, e->group)->maxw < weight)
         return false;
+    find_home(&q, &w);
     while (next_match(&q, &w, &slot, &hi)) {
         struct rule rule = rule_at(&q, slot);
         if ((IMG_TUPLE_W(tuple_at(&q, hi)) | IMG_META_ACTION(hi)) == weight &&

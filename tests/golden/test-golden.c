@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/duration.h"
 #include "golden.h"
@@ -359,8 +360,10 @@ static char *read_file(const char *dir, const char *name, const char *suffix, si
     FILE *f = fopen(path, "rb");
     if (!f)
         return NULL;
-    char *s = malloc(OUTPUT_BYTES);
-    *ret_len = s ? fread(s, 1, OUTPUT_BYTES, f) : 0;
+    struct stat st;
+    size_t size = fstat(fileno(f), &st) == 0 ? (size_t)st.st_size : 0;
+    char *s = malloc(size + 1);
+    *ret_len = s ? fread(s, 1, size, f) : 0;
     (void)fclose(f); /* only read */
     return s;
 }

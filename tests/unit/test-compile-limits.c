@@ -125,6 +125,40 @@ static void test_intervals(void **state)
     set_done(&s);
 }
 
+/* 16 groups and exact ports so that every port lights another set of them: more sets than class
+ * numbers. The last class takes the rest; the two reserved ones stay exact. */
+static void test_more_sets_than_classes(void **state)
+{
+    (void)state;
+    struct set s;
+    set_init(&s);
+    for (unsigned bit = 0; bit < 16; bit++) {
+        char src[24];
+        snprintf(src, sizeof(src), "10.1.1.1/%u", 8 + bit);
+        for (unsigned first = 0, n = 0; first < 65536; n = 0) {
+            char list[LIMIT_PORT_ITEMS * 6 + 1] = "";
+            for (char *out = list; first < 65536 && n < LIMIT_PORT_ITEMS; first++) {
+                if (!(first >> bit & 1))
+                    continue;
+                out += snprintf(out, 7, "%u,", first);
+                n++;
+            }
+            if (n > 0)
+                ADD(&s, ACTION_BLOCK, PROTO_TCP, .src = src, .dst = "me", .dport = list);
+        }
+    }
+    struct compile_stats stats;
+    struct image img = set_compile(&s, &stats);
+    assert_int_equal(stats.n_entries[0], 16 * 32768);
+    const struct img_family *f =
+        (const void *)((const char *)img.lines + IMG_FAMILY4_LINE * IMG_LINE_BYTES);
+    const __u64 *words =
+        (const void *)((const char *)img.lines + (size_t)f->dport_words_off * IMG_LINE_BYTES);
+    assert_int_equal(words[IMG_CLASS_NO_L4] | words[IMG_CLASS_ICMP], 0);
+    image_done(&img);
+    set_done(&s);
+}
+
 static void test_copies_of_ports(void **state)
 {
     (void)state;
@@ -313,15 +347,11 @@ static void test_200000_filters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_tuples),
-        cmocka_unit_test(test_intervals),
-        cmocka_unit_test(test_copies_of_ports),
-        cmocka_unit_test(test_copies_of_addresses),
-        cmocka_unit_test(test_filters),
-        cmocka_unit_test(test_forced_collisions),
-        cmocka_unit_test(test_full_chain),
-        cmocka_unit_test(test_nested_ranges),
+        cmocka_unit_test(test_groups),          cmocka_unit_test(test_tuples),
+        cmocka_unit_test(test_intervals),       cmocka_unit_test(test_more_sets_than_classes),
+        cmocka_unit_test(test_copies_of_ports), cmocka_unit_test(test_copies_of_addresses),
+        cmocka_unit_test(test_filters),         cmocka_unit_test(test_forced_collisions),
+        cmocka_unit_test(test_full_chain),      cmocka_unit_test(test_nested_ranges),
         cmocka_unit_test(test_200000_filters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

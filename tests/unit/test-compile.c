@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What a compiled image decides, read by image_lookup(): weights, tiers, `me`, ranges, lists,
- * ICMP, deadlines, derived entries, header. */
+ * ICMP, deadlines, derived entries. */
 #include "compile-help.h"
 
 #define TCP(src, sport, dst, dport) packet_of(PROTO_TCP, src, sport, dst, dport)
@@ -18,22 +18,6 @@ static void done(struct set *s, struct image *img)
 {
     image_done(img);
     set_done(s);
-}
-
-static void test_empty(void **state)
-{
-    (void)state;
-    struct set s;
-    set_init(&s);
-    struct compile_stats stats;
-    struct image img = set_compile(&s, &stats);
-    assert_int_equal(stats.n_entries[0] + stats.n_entries[1], 0);
-    assert_int_equal(decides_in(&img, TCP(C, 40000, S, 135)), 0);
-    assert_int_equal(decides_in(&img, TCP(C6, 40000, S6, 135)), 0);
-    const struct img_header *h = img.lines;
-    assert_int_equal(h->flags, IMG_COUNTERS);
-    assert_int_equal(h->n_entries, 0);
-    done(&s, &img);
 }
 
 static void test_specific_wins(void **state)
@@ -114,8 +98,6 @@ static void test_tiers(void **state)
     assert_int_equal(decides_out(&img, TCP(S, 1, C, 22)), 2);
     p = TCP(FAR, 1, S, 23);
     assert_int_equal(image_lookup(&img, &p, false, true, 0).w >> 32, TIER_OVERRIDE);
-    const struct img_header *hd = img.lines;
-    assert_int_equal(hd->flags, IMG_ARMED | IMG_COUNTERS);
     done(&s, &img);
 }
 
@@ -223,6 +205,27 @@ static void test_two_concrete_sides(void **state)
     assert_int_equal(decides_in(&img, UDP("10.9.9.9", 1, "192.0.2.200", 2)), 5);
     assert_int_equal(decides_out(&img, UDP("192.0.2.200", 1, "10.9.9.9", 2)), 5);
     assert_int_equal(decides_out(&img, UDP("192.0.3.1", 1, "10.9.9.9", 2)), 0);
+    done(&s, &img);
+}
+
+/* Prefixes shorter than the index of the pruning array cover many of its words. */
+static void test_short_prefixes(void **state)
+{
+    (void)state;
+    struct set s;
+    set_init(&s);
+    ADD(&s, ACTION_BLOCK, .src = "128.0.0.0/1", .dst = "me");
+    ADD(&s, ACTION_PERMIT, .src = "192.0.0.0/3", .dst = "me");
+    ADD(&s, ACTION_BLOCK, .src = "me", .dst = "64.0.0.0/2");
+    ADD(&s, ACTION_BLOCK, .src = "8000::/1", .dst = "me");
+    struct image img = compiled(&s);
+    assert_int_equal(decides_in(&img, UDP("128.0.0.1", 1, S, 2)), 1);
+    assert_int_equal(decides_in(&img, UDP("191.255.0.1", 1, S, 2)), 1);
+    assert_int_equal(decides_in(&img, UDP("255.0.0.1", 1, S, 2)), 1);
+    assert_int_equal(decides_in(&img, UDP("223.255.0.1", 1, S, 2)), 2);
+    assert_int_equal(decides_in(&img, UDP("127.255.0.1", 1, S, 2)), 0);
+    assert_int_equal(decides_out(&img, UDP(S, 1, "127.1.1.1", 2)), 3);
+    assert_int_equal(decides_in(&img, UDP("fe80::1", 1, S6, 2)), 4);
     done(&s, &img);
 }
 
@@ -420,47 +423,9 @@ static void test_exemption_levels(void **state)
     set_done(&s);
 }
 
-static void test_header_and_refusals(void **state)
-{
-    (void)state;
-    struct set s;
-    set_init(&s);
-    s.settings.source_route_classify = s.settings.masqueraded_pass = s.settings.counters_off = true;
-    ADD(&s, ACTION_PERMIT, PROTO_TCP, .dst = "me", .dport = "80");
-    struct effective e = set_effective(&s);
-    struct compile_options o = {
-        .generation = 42, .state_epoch = 5, .seed = 99, .tag_secret = 0xabcc};
-    struct image img;
-    struct compile_stats stats;
-    assert_int_equal(compile_image(&e, &o, NULL, &img, &stats), 0);
-    const struct img_header *h = img.lines;
-    assert_int_equal(h->magic, IMG_MAGIC);
-    assert_int_equal(h->layout, IMG_LAYOUT);
-    assert_int_equal(h->generation, 42);
-    assert_int_equal(img.generation, 42);
-    assert_int_equal(h->state_epoch, 5);
-    assert_int_equal(h->seed, 99);
-    assert_int_equal(h->tag_secret, 0xabcc);
-    assert_int_equal(h->flags, IMG_SOURCE_ROUTE_CLASSIFY | IMG_MASQUERADED_PASS);
-    assert_int_equal(h->n_entries, 2);
-    assert_int_equal(h->n_lines, img.n_lines);
-    assert_int_equal(h->sport_off, 0);
-    assert_int_not_equal(h->dport_off, 0);
-    assert_int_equal(stats.size_bytes, (uint64_t)img.n_lines * IMG_LINE_BYTES);
-    assert_int_equal(stats.seed_tries, 1);
-    image_done(&img);
-    ADD(&s, ACTION_NEGOTIATE, PROTO_TCP, .dst = "me", .dport = "81");
-    e = set_effective(&s);
-    struct diag d;
-    assert_int_equal(compile_image(&e, &o, &d, &img, NULL), -EOPNOTSUPP);
-    assert_string_equal(d.message, "not enforced here: negotiate");
-    set_done(&s);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),
         cmocka_unit_test(test_specific_wins),
         cmocka_unit_test(test_ties),
         cmocka_unit_test(test_tiers),
@@ -468,13 +433,13 @@ int main(void)
         cmocka_unit_test(test_port_ranges_and_lists),
         cmocka_unit_test(test_address_ranges),
         cmocka_unit_test(test_two_concrete_sides),
+        cmocka_unit_test(test_short_prefixes),
         cmocka_unit_test(test_mirrored_swaps_ports),
         cmocka_unit_test(test_fragments_need_filters_without_ports),
         cmocka_unit_test(test_icmp),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_dhcp_client),
         cmocka_unit_test(test_exemption_levels),
-        cmocka_unit_test(test_header_and_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
