@@ -176,6 +176,28 @@ struct pw_counter {
 /* Map `stats`: per-CPU array, index direction * PW_STAT_MAX + PW_STAT_PASSED or drop reason. */
 enum { PW_STAT_PASSED = 0, PW_STAT_EXEMPT_ND = 31, PW_STAT_MAX = 32 };
 
+/* Numbers that the program shares with model/packet.h, model/host.h and model/weight.h; the
+ * loader asserts that they are equal. */
+enum {
+    PW_DROP_FILTER = 1,
+    PW_DROP_NO_SA = 2,
+    PW_DROP_BAD_HEADER = 3,
+    PW_DROP_EXT_HEADERS = 4,
+    PW_DROP_TRUNCATED_L4 = 5,
+    PW_DROP_TINY_FRAGMENT = 6,
+    PW_DROP_FRAGMENT = 7,
+    PW_DROP_TIMED_BLOCK = 9,
+    PW_DROP_INTERNAL = 10,
+    PW_DROP_MARTIAN = 13,
+    PW_DROP_SOURCE_ROUTE = 14,
+    PW_DROP_VLAN_DEPTH = 15,
+    PW_DROP_OVERRIDE = 16,
+};
+enum { PW_ROLE_NORMAL = 1, PW_ROLE_PORT = 2 };
+enum { PW_LOCAL_UNICAST = 1, PW_LOCAL_BROADCAST = 2, PW_LOCAL_ANYCAST = 3 };
+enum { PW_ACTION_PERMIT = 1, PW_ACTION_NEGOTIATE = 2 };
+enum { PW_TIER_OVERRIDE = 1 };
+
 /* Slots of the map `roots`. */
 enum { PW_ROOT_ACTIVE = 0, PW_ROOT_CANDIDATE = 1, PW_ROOT_PREVIOUS = 2, PW_ROOTS = 3 };
 

@@ -19,6 +19,11 @@
 
 struct datapath;
 
+/* Slots of the root, for datapath_visible() and datapath_test(): PW_ROOT_* of bpf/image.h. */
+enum { DATAPATH_ACTIVE = 0, DATAPATH_CANDIDATE = 1, DATAPATH_PREVIOUS = 2 };
+/* Counter ids that the kernel's table can grow to: PW_CHUNKS * PW_CHUNK_IDS. */
+enum { DATAPATH_COUNTER_IDS = 1 << 21 };
+
 enum hook_mode { HOOK_AUTO, HOOK_TCX, HOOK_CLSACT };
 const char *hook_mode_name(enum hook_mode m);
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Life of a datapath: open, attach, watch, clear, close (datapath.h). Called by the agent and by
+ * test tools, always in the network namespace that is meant. Invariant: until the last step of
+ * datapath_open() nothing is attached, replaced or moved; what it pinned before is taken back. */
+#include "datapath/datapath.h"
+
+#include <errno.h>
+
+#include "images.h"
+#include "internal.h"
+
+static const char default_pin_root[] = "/sys/fs/bpf/portward";
+
+const char *hook_mode_name(enum hook_mode m)
+{
+    switch (m) {
+    case HOOK_AUTO:
+        return "auto";
+    case HOOK_TCX:
+        return "tcx";
+    case HOOK_CLSACT:
+        return "clsact";
+    }
+    return "unknown";
+}
+
+/* Everything but the pins. */
+static void release(struct datapath *dp)
+{
+    dp->worker = worker_free(dp->worker);
+    dp->rtnl = rtnl_close(dp->rtnl);
+    dp->attach = attach_free(dp->attach);
+    close_p(&dp->candidate_fd);
+    counters_done(&dp->counters);
+    set_done(&dp->set);
+}
+
+struct datapath *datapath_close(struct datapath *dp)
+{
+    if (!dp)
+        return NULL;
+    release(dp);
+    pins_close(&dp->pins);
+    free(dp);
+    return NULL;
+}
+
+void datapath_closep(struct datapath **dp)
+{
+    *dp = datapath_close(*dp);
+}
+
+static struct datapath *undo(struct datapath *dp)
+{
+    release(dp);
+    pins_undo(&dp->pins);
+    free(dp);
+    return NULL;
+}
+
+static void undop(struct datapath **dp)
+{
+    if (*dp)
+        *dp = undo(*dp);
+}
+
+static int read_generation(struct datapath *dp)
+{
+    struct img_header h;
+    _cleanup_(close_p) int fd = image_map_at(dp->set.progs.map[MAP_ROOTS], PW_ROOT_ACTIVE);
+
+    if (fd < 0)
+        return fd;
+    int r = image_map_header(fd, &h);
+    if (r < 0)
+        return r;
+    dp->generation = h.generation;
+    dp->adopted = dp->set.origin == SET_ADOPTED && h.generation != 0;
+    return 0;
+}
+
+static int open_hooks(struct datapath *dp, enum hook_mode hook, struct diag *d)
+{
+    bool beside = dp->set.origin == SET_BESIDE;
+    struct attach_options o = {
+        .pin_dir = dp->pins.dir,
+        .hook = hook,
+        .prog_in_fd = beside ? dp->set.old_prog[PROG_IN] : dp->set.progs.prog[PROG_IN],
+        .prog_out_fd = beside ? dp->set.old_prog[PROG_OUT] : dp->set.progs.prog[PROG_OUT],
+    };
+
+    dp->waits_beside = beside;
+    return attach_new(&o, d, &dp->attach);
+}
+
+static int open_host(struct datapath *dp, struct diag *d)
+{
+    int r = rtnl_open(&hostmaps_ops, dp, d, &dp->rtnl);
+
+    if (r < 0)
+        return r;
+    r = hostmaps_remove_stale(dp);
+    return r < 0 ? diag_errno(d, r, "cannot update the maps of local addresses") : 0;
+}
+
+static int open_parts(struct datapath *dp, const struct datapath_options *o, struct diag *d)
+{
+    int r = set_open(&dp->pins, d, &dp->set);
+
+    if (r < 0)
+        return r;
+    r = read_generation(dp);
+    if (!r)
+        r = counters_open(dp->set.progs.map[MAP_COUNTERS], &dp->counters);
+    if (!r)
+        r = worker_new(&dp->worker);
+    if (r < 0)
+        return diag_errno(d, r, "cannot start the datapath");
+    r = open_hooks(dp, o->hook, d);
+    if (!r)
+        r = open_host(dp, d);
+    if (!r)
+        r = set_prepare(&dp->pins, &dp->set, d);
+    if (r < 0 || dp->waits_beside)
+        return r;
+    r = set_take_place(&dp->pins, &dp->set);
+    return r < 0 ? diag_errno(d, r, "cannot pin the classifier below '%s'", dp->pins.dir) : 0;
+}
+
+int datapath_open(const struct datapath_options *o, struct diag *d, struct datapath **ret)
+{
+    _cleanup_(undop) struct datapath *dp = calloc(1, sizeof(*dp));
+
+    if (!dp)
+        return diag_errno(d, ENOMEM, "cannot start the datapath");
+    dp->set = (struct set)SET_INIT;
+    dp->pins = (struct pins)PINS_INIT;
+    dp->candidate_fd = -1;
+    int r = pins_netns_cookie(&dp->cookie);
+    if (r < 0)
+        return diag_errno(d, r, "cannot name this network namespace");
+    r = pins_open(o->pin_root ? o->pin_root : default_pin_root, dp->cookie, d, &dp->pins);
+    if (!r)
+        r = open_parts(dp, o, d);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(dp);
+    return 0;
+}
+
+int datapath_clear(struct datapath *dp, struct diag *d)
+{
+    int r = attach_clear(dp->attach);
+
+    release(dp);
+    int removed = pins_remove(&dp->pins);
+    if (r < 0 || removed < 0)
+        diag_errno(d, r < 0 ? r : removed, "cannot remove everything below '%s'", dp->pins.dir);
+    datapath_close(dp);
+    return r < 0 ? r : removed;
+}
+
+uint64_t datapath_netns_cookie(const struct datapath *dp)
+{
+    return dp->cookie;
+}
+
+bool datapath_adopted(const struct datapath *dp)
+{
+    return dp->adopted;
+}
+
+uint16_t datapath_tag_secret(const struct datapath *dp)
+{
+    return dp->set.tag_secret;
+}
+
+enum hook_mode datapath_hook(const struct datapath *dp)
+{
+    return attach_mode(dp->attach);
+}
+
+const struct host *datapath_host(const struct datapath *dp)
+{
+    return rtnl_host(dp->rtnl);
+}
+
+int datapath_attach_all(struct datapath *dp, struct diag *d, unsigned *ret_n)
+{
+    const struct host *h = datapath_host(dp);
+    unsigned wanted = 0, n = 0;
+    int error = 0;
+
+    dp->attaching = true;
+    for (size_t i = 0; i < h->n_ifaces; i++) {
+        int r = attach_iface(dp->attach, &h->ifaces[i]);
+
+        if (h->ifaces[i].role == IFACE_NONE)
+            continue;
+        wanted++;
+        n += r == 0;
+        error = error ? error : r;
+    }
+    if (wanted > 0 && n == 0)
+        return diag_errno(d, error, "cannot attach to any of %u interfaces", wanted);
+    *ret_n = n;
+    return 0;
+}
+
+int datapath_iface_status(const struct datapath *dp, struct iface_status **ret, size_t *ret_n)
+{
+    return attach_status(dp->attach, ret, ret_n);
+}
+
+int datapath_rtnl_fd(const struct datapath *dp)
+{
+    return rtnl_fd(dp->rtnl);
+}
+
+int datapath_rtnl_process(struct datapath *dp, unsigned *ret_changes)
+{
+    return rtnl_process(dp->rtnl, ret_changes);
+}
+
+int datapath_reconcile(struct datapath *dp)
+{
+    int n = dp->attaching ? attach_reconcile(dp->attach, datapath_host(dp)) : 0;
+
+    return n + (dp->waits_beside ? 0 : set_repair(&dp->pins, &dp->set));
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Loads bpf/classify.bpf.c through its generated skeleton; the only file that sees it. Called by
+ * set.c. Load time is said in docs/internals/datapath.md: programs are loaded before anything is
+ * changed, never between two generations. */
+#include "progs.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "image.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wnull-dereference"
+#include "classify.skel.h"
+#pragma GCC diagnostic pop
+
+enum { LOG_BYTES = 64 * 1024 };
+
+static const char *const map_names[_MAP_MAX] = {
+    [MAP_ROOTS] = "roots",   [MAP_IFROLE] = "ifrole",     [MAP_LOCAL4] = "local4",
+    [MAP_LOCAL6] = "local6", [MAP_COUNTERS] = "counters", [MAP_STATS] = "stats",
+};
+static const char *const prog_names[_PROG_MAX] = {
+    [PROG_IN] = "pw_in",
+    [PROG_OUT] = "pw_out",
+    [PROG_TEST_IN] = "test_in",
+    [PROG_TEST_OUT] = "test_out",
+};
+
+const char *progs_map_name(unsigned map)
+{
+    return map_names[map];
+}
+
+const char *progs_prog_name(unsigned prog)
+{
+    return prog_names[prog];
+}
+
+static void classify_destroyp(struct classify **s)
+{
+    classify__destroy(*s);
+}
+
+/* Library code is silent: what libbpf would print is in the diagnostic. */
+static int print_nothing(enum libbpf_print_level level _unused_, const char *format _unused_,
+                         va_list args _unused_)
+{
+    return 0;
+}
+
+static struct bpf_map *skeleton_map(struct classify *s, unsigned map)
+{
+    return bpf_object__find_map_by_name(s->obj, map_names[map]);
+}
+
+static int reuse_maps(struct classify *s, const struct progs *p)
+{
+    for (unsigned m = 0; m < _MAP_MAX; m++) {
+        struct bpf_map *map = skeleton_map(s, m);
+        int r = map ? 0 : -ENOENT;
+
+        if (!r && p->map[m] >= 0)
+            r = bpf_map__reuse_fd(map, p->map[m]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int copy_fd(int fd, int *ret)
+{
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    if (copy < 0)
+        return -errno;
+    *ret = copy;
+    return 0;
+}
+
+static int take_fds(struct classify *s, struct progs *p)
+{
+    int r = 0;
+
+    for (unsigned m = 0; !r && m < _MAP_MAX; m++)
+        if (p->map[m] < 0)
+            r = copy_fd(bpf_map__fd(skeleton_map(s, m)), &p->map[m]);
+    for (unsigned i = 0; !r && i < _PROG_MAX; i++) {
+        struct bpf_program *prog = bpf_object__find_program_by_name(s->obj, prog_names[i]);
+
+        r = prog ? copy_fd(bpf_program__fd(prog), &p->prog[i]) : -ENOENT;
+    }
+    return r;
+}
+
+/* The verifier's last words, without its statistics, which begin with "processed". */
+static void quote_log(struct diag *d, int r, char *log)
+{
+    char *end = strstr(log, "\nprocessed ");
+    char *line;
+
+    if (end)
+        *end = '\0';
+    line = strrchr(log, '\n');
+    line = line ? line + 1 : log;
+    diag_errno(d, r, "cannot load the classifier%s%s", *line ? ": " : "", line);
+    if (r == -EPERM)
+        diag_hint(d, "run as root");
+}
+
+int progs_load(struct progs *p, struct diag *d)
+{
+    _cleanup_free_ char *log = calloc(1, LOG_BYTES);
+    struct bpf_object_open_opts o = {
+        .sz = sizeof(o), .kernel_log_buf = log, .kernel_log_size = LOG_BYTES};
+    struct progs fresh = *p;
+
+    if (!log)
+        return diag_errno(d, ENOMEM, "cannot load the classifier");
+    libbpf_set_print(print_nothing);
+    _cleanup_(classify_destroyp) struct classify *s = classify__open_opts(&o);
+    if (!s)
+        return diag_errno(d, errno, "cannot read the classifier's object");
+    int r = reuse_maps(s, p);
+    if (!r)
+        r = classify__load(s);
+    if (r < 0) {
+        quote_log(d, r, log);
+        return r;
+    }
+    r = take_fds(s, &fresh);
+    if (r < 0) {
+        for (unsigned m = 0; m < _MAP_MAX; m++)
+            if (p->map[m] < 0)
+                close_p(&fresh.map[m]);
+        for (unsigned i = 0; i < _PROG_MAX; i++)
+            close_p(&fresh.prog[i]);
+        return diag_errno(d, r, "cannot load the classifier");
+    }
+    *p = fresh;
+    return 0;
+}
+
+static const struct {
+    uint32_t type, key_size, value_size, max_entries;
+} map_shape[_MAP_MAX] = {
+    [MAP_ROOTS] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, PW_ROOTS},
+    [MAP_IFROLE] = {BPF_MAP_TYPE_HASH, 4, sizeof(struct pw_ifrole), 0},
+    [MAP_LOCAL4] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pw_lpm4), 4, 0},
+    [MAP_LOCAL6] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pw_lpm6), 4, 0},
+    [MAP_COUNTERS] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, PW_CHUNKS},
+    [MAP_STATS] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 2 * PW_STAT_MAX},
+};
+
+bool progs_map_fits(int fd, unsigned map)
+{
+    struct bpf_map_info info = {0};
+    uint32_t len = sizeof(info);
+
+    if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
+        return false;
+    return info.type == map_shape[map].type && info.key_size == map_shape[map].key_size &&
+           info.value_size == map_shape[map].value_size &&
+           (!map_shape[map].max_entries || info.max_entries == map_shape[map].max_entries);
+}
+
+void progs_done(struct progs *p)
+{
+    for (unsigned m = 0; m < _MAP_MAX; m++)
+        close_p(&p->map[m]);
+    for (unsigned i = 0; i < _PROG_MAX; i++)
+        close_p(&p->prog[i]);
+}

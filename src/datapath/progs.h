@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The loaded eBPF object: descriptors of its programs and maps by number, and their pin names.
+ * Descriptors are ours until progs_done(); pins are pins.c's business. */
+#pragma once
+#include "base/diag.h"
+
+enum { MAP_ROOTS, MAP_IFROLE, MAP_LOCAL4, MAP_LOCAL6, MAP_COUNTERS, MAP_STATS, _MAP_MAX };
+enum { PROG_IN, PROG_OUT, PROG_TEST_IN, PROG_TEST_OUT, _PROG_MAX };
+
+struct progs {
+    int map[_MAP_MAX];
+    int prog[_PROG_MAX];
+};
+#define PROGS_INIT                                                                 \
+    {                                                                              \
+        .map = {[0 ... _MAP_MAX - 1] = -1}, .prog = { [0 ... _PROG_MAX - 1] = -1 } \
+    }
+
+const char *progs_map_name(unsigned map);
+const char *progs_prog_name(unsigned prog);
+
+/* Loads the programs. If p->map[] is filled they use those maps, else new ones, and p->map[] is
+ * filled. On failure *p is as it was, and *d quotes the last line of the verifier. */
+_must_check_ int progs_load(struct progs *p, struct diag *d);
+/* Whether this descriptor is a map that the programs can use as number `map`. */
+bool progs_map_fits(int fd, unsigned map);
+void progs_done(struct progs *p);
