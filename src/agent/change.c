@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent/change.c: the queue of changes, and the life of one: transaction, preparation, desired
+ * state, installation, commit, answer.
+ * Called by the API through agent_change(), by agent.c for the agent's own business, by
+ * install.c when a generation is in force or was refused. Invariants: one job at a time; each
+ * is answered exactly once, from the event loop; the store is committed only after the flip and
+ * rolled back after every failure. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+enum { EXPIRY_RETRY_NS = 1000000000 };
+
+typedef int (*prepare_fn)(struct agent *a, struct job *j);
+
+static const struct {
+    prepare_fn prepare;
+    const char *name;
+    bool needs_store; /* else a store that cannot be written is a warning: an emergency block
+                         must work with a full disk */
+} requests[_AGENT_CHANGE_KIND_MAX] = {
+    [AGENT_FILTER_ADD] = {prepare_filter_add, "add filter", false},
+    [AGENT_FILTER_DELETE] = {prepare_filter_delete, "delete filter", false},
+    [AGENT_FLUSH] = {prepare_flush, "flush", false},
+    [AGENT_POLICY_LOAD] = {prepare_policy_load, "load policy", true},
+    [AGENT_POLICY_DELETE] = {prepare_policy_delete, "delete policy", true},
+    [AGENT_ASSIGN] = {prepare_assign, "assign policy", true},
+    [AGENT_UNASSIGN] = {prepare_unassign, "unassign policy", true},
+    [AGENT_RULE_ADD] = {prepare_rule_add, "add rule", true},
+    [AGENT_RULE_DELETE] = {prepare_rule_delete, "delete rule", true},
+    [AGENT_COUNTERS_RESET] = {prepare_counters_reset, "reset counters", false},
+};
+
+static const struct {
+    prepare_fn prepare;
+    const char *name;
+} internals[_JOB_KIND_MAX] = {
+    [JOB_START] = {prepare_start, "start"},    [JOB_EXPIRE] = {prepare_expire, "expiry"},
+    [JOB_HOST] = {prepare_host, "interfaces"}, [JOB_RELOAD] = {prepare_reload, "reload"},
+    [JOB_STOP] = {prepare_stop, "stop"},       [JOB_RESYNC] = {prepare_resync, "resync"},
+};
+
+const char *job_name(const struct job *j)
+{
+    return j->kind == JOB_REQUEST ? requests[j->change.kind].name : internals[j->kind].name;
+}
+
+static bool needs_store(const struct job *j)
+{
+    return j->kind == JOB_REQUEST && requests[j->change.kind].needs_store;
+}
+
+/* --- job --- */
+static void free_text(const char *s)
+{
+    union {
+        const char *in;
+        void *out;
+    } u = {s}; /* our own copy behind the const of the request's struct */
+    free(u.out);
+}
+
+static void change_done(struct agent_change *c)
+{
+    free_text(c->policy);
+    free_text(c->rule);
+    free_text(c->text);
+    for (size_t i = 0; i < c->n_items; i++)
+        free_text(c->items[i]);
+    union {
+        const char *const *in;
+        void *out;
+    } u = {c->items};
+    free(u.out);
+    free_text(c->author.origin);
+    free_text(c->author.reason);
+    *c = (struct agent_change){0};
+}
+
+static int copy_text(const char *s, const char **ret)
+{
+    *ret = s ? strdup(s) : NULL;
+    return s && !*ret ? -ENOMEM : 0;
+}
+
+/* On failure *ret may hold a part; change_done() frees it. */
+static int change_copy(const struct agent_change *c, struct agent_change *ret)
+{
+    *ret = *c;
+    ret->policy = ret->rule = ret->text = ret->author.origin = ret->author.reason = NULL;
+    ret->items = NULL;
+    ret->n_items = 0;
+    if (copy_text(c->policy, &ret->policy) < 0 || copy_text(c->rule, &ret->rule) < 0 ||
+        copy_text(c->text, &ret->text) < 0 ||
+        copy_text(c->author.origin ? c->author.origin : "agent", &ret->author.origin) < 0 ||
+        copy_text(c->author.reason, &ret->author.reason) < 0)
+        return -ENOMEM;
+    const char **items = c->n_items ? calloc(c->n_items, sizeof(*items)) : NULL;
+    if (c->n_items && !items)
+        return -ENOMEM;
+    ret->items = items;
+    for (size_t i = 0; i < c->n_items; i++) {
+        if (copy_text(c->items[i], &items[i]) < 0)
+            return -ENOMEM;
+        ret->n_items++;
+    }
+    return 0;
+}
+
+struct job *job_free(struct job *j)
+{
+    if (!j)
+        return NULL;
+    change_done(&j->change);
+    layers_done(&j->next_layers);
+    agent_filters_done(&j->result.filters);
+    agent_filters_done(&j->result.exceptions);
+    agent_warnings_done(&j->result.warnings);
+    free(j->result.policies);
+    free(j);
+    return NULL;
+}
+
+/* --- queue --- */
+void queue_wake(struct agent *a)
+{
+    if (a->sources[SOURCE_QUEUE])
+        (void)sd_event_source_set_enabled(a->sources[SOURCE_QUEUE], SD_EVENT_ONESHOT);
+    /* cannot fail for a defer source of this process (sd_event_source_set_enabled(3)) */
+}
+
+static void queue_put(struct agent *a, struct job *j)
+{
+    struct job **at = &a->queue;
+    /* What the agent must do itself goes before what callers wait for. */
+    while (*at && (j->kind == JOB_REQUEST || (*at)->kind != JOB_REQUEST))
+        at = &(*at)->next;
+    j->next = *at;
+    *at = j;
+    a->n_queued++;
+    j->id = ++a->next_job_id;
+    j->begin_ns = agent_now_ns();
+    queue_wake(a);
+}
+
+int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done, void *ctx,
+                 struct diag *d, uint64_t *ret_id)
+{
+    if (a->stopping) {
+        diag_fail(d, DIAG_AGENT, "the agent is stopping");
+        diag_hint(d, "systemctl start portwardd");
+        return -EBUSY;
+    }
+    if (a->n_queued >= AGENT_QUEUE_MAX) {
+        diag_fail(d, DIAG_AGENT, "%d changes are waiting already", AGENT_QUEUE_MAX);
+        diag_hint(d, "portward status");
+        return -EBUSY;
+    }
+    struct job *j = calloc(1, sizeof(*j));
+    if (!j || change_copy(c, &j->change) < 0) {
+        job_free(j);
+        return -ENOMEM;
+    }
+    j->kind = JOB_REQUEST;
+    j->done = done;
+    j->ctx = ctx;
+    queue_put(a, j);
+    if (ret_id)
+        *ret_id = j->id;
+    return 0;
+}
+
+int agent_queue_internal(struct agent *a, enum job_kind kind, const struct agent_config *config)
+{
+    /* One of a kind waits for all causes; only a reload carries data of its own. */
+    for (struct job *q = a->queue; q; q = q->next)
+        if (q->kind == kind) {
+            if (config)
+                q->config = *config;
+            return 0;
+        }
+    struct job *j = calloc(1, sizeof(*j));
+    if (!j)
+        return -ENOMEM;
+    j->kind = kind;
+    j->change.author.origin = strdup("agent");
+    if (!j->change.author.origin) {
+        job_free(j);
+        return -ENOMEM;
+    }
+    if (config)
+        j->config = *config;
+    queue_put(a, j);
+    return 0;
+}
+
+void agent_forget(struct agent *a, uint64_t id)
+{
+    if (a->current && a->current->id == id)
+        a->current->done = NULL;
+    for (struct job *q = a->queue; q; q = q->next)
+        if (q->id == id)
+            q->done = NULL;
+}
+
+/* --- end of a job --- */
+static void answer(struct agent *a, struct job *j)
+{
+    struct agent_result *r = &j->result;
+    r->generation = a->run.generation;
+    r->elapsed_ms = (uint32_t)((agent_now_ns() - j->begin_ns) / 1000000);
+    r->n_interfaces = agent_count_attached(a);
+    if (r->err < 0 && r->diag.code == DIAG_NONE)
+        diag_errno(&r->diag, r->err, "cannot %s", job_name(j));
+    if (j->done)
+        j->done(j->ctx, r);
+    if (j->kind == JOB_START || j->kind == JOB_STOP) {
+        a->ended = true;
+        a->end_err = r->err;
+        a->failure = r->diag;
+    }
+    a->current = job_free(j);
+    agent_arm_expiry(a);
+    queue_wake(a);
+}
+
+static void refuse(struct agent *a, struct job *j, int err, const struct diag *d)
+{
+    if (j->in_transaction)
+        store_rollback(a->store);
+    j->result.err = err;
+    if (d)
+        j->result.diag = *d;
+    if (j->kind == JOB_EXPIRE) /* not at once: what failed will mostly fail again */
+        a->expiry_not_before_ns = agent_now_ns() + EXPIRY_RETRY_NS;
+    /* A wrong word of a caller is his business, a generation that failed is ours. */
+    if (j->kind != JOB_REQUEST || j->result.diag.code == DIAG_SELF_TEST ||
+        j->result.diag.code == DIAG_SYSTEM)
+        event_log(EV_GENERATION_REFUSED, "CHANGE", job_name(j), "REASON",
+                  j->result.diag.message[0] ? j->result.diag.message : strerror(-err), NULL);
+    answer(a, j);
+}
+
+enum { FILTER_EVENTS_MAX = 20 };
+
+static void log_filters(const struct job *j)
+{
+    const struct agent_filters *l = &j->result.filters;
+    enum agent_event_id id =
+        j->change.kind == AGENT_FILTER_ADD ? EV_FILTER_ADDED : EV_FILTER_DELETED;
+    for (size_t i = 0; i < l->n && i < FILTER_EVENTS_MAX; i++)
+        event_log(id, "ID", l->v[i].id, "FILTER", l->v[i].text, "REASON", l->v[i].reason, NULL);
+    if (l->n > FILTER_EVENTS_MAX) {
+        char more[24];
+        (void)snprintf(more, sizeof(more), "%zu", l->n - FILTER_EVENTS_MAX); /* fits */
+        event_log(id, "MORE", more, NULL);
+    }
+}
+
+static void log_change(struct agent *a, const struct job *j)
+{
+    char number[24];
+    (void)snprintf(number, sizeof(number), "%" PRIu64, a->run.generation); /* fits */
+    if (j->result.flipped)
+        event_log(EV_GENERATION_INSTALLED, "GENERATION", number, "CHANGE", job_name(j), NULL);
+    if (j->kind == JOB_RELOAD)
+        event_log(EV_CONFIG_RELOADED, "IGNORED",
+                  j->hook_ignored ? "[datapath] hook needs a restart of the agent" : NULL, NULL);
+    if (j->kind != JOB_REQUEST || strcmp(j->result.change ? j->result.change : "", "none") == 0)
+        return;
+    enum agent_change_kind kind = j->change.kind;
+    if (kind == AGENT_FILTER_ADD || kind == AGENT_FILTER_DELETE || kind == AGENT_FLUSH)
+        log_filters(j);
+    else if (kind == AGENT_ASSIGN)
+        event_log(EV_POLICY_ASSIGNED, "POLICY", j->result.name, "BEFORE", j->result.before, NULL);
+    else if (kind == AGENT_UNASSIGN)
+        event_log(EV_POLICY_UNASSIGNED, "POLICY", j->result.name, NULL);
+}
+
+/* Audit, number of the generation, commit. */
+static int commit(struct agent *a, struct job *j, struct diag *d)
+{
+    int err = 0;
+    if (!j->in_transaction)
+        return 0;
+    if (j->audit[0])
+        err = store_audit(a->store, &j->change.author, j->audit, j->object, a->run.generation, d);
+    if (err == 0 && j->result.flipped && needs_store(j))
+        err = store_set_generation(a->store, a->run.generation, d);
+    if (err == 0)
+        err = store_commit(a->store, d);
+    if (err < 0)
+        store_rollback(a->store);
+    j->in_transaction = false;
+    return err;
+}
+
+static void store_warning(struct job *j, const struct diag *d)
+{
+    warning_add(&j->result.warnings, "not-recorded", NULL,
+                "the change is in force, but the audit trail could not be written: %s", d->message);
+}
+
+static void show_subject(struct agent *a, struct job *j)
+{
+    size_t i = find_guid(a->in_force, &j->subject);
+    struct agent_filter f;
+    if (i == SIZE_MAX)
+        return;
+    if (view_filter(a, a->in_force, i, NULL, &f) < 0 || filters_add(&j->result.filters, &f) < 0)
+        return; /* out of memory: the answer lacks the text, the filter is in force */
+    notes_for_filter(a, j, i);
+}
+
+static void succeed(struct agent *a, struct job *j)
+{
+    struct diag d = {0};
+    int err = commit(a, j, &d);
+    if (err < 0 && needs_store(j)) {
+        /* The kernel is ahead of the store: go back to what is written. */
+        if (j->result.flipped && agent_queue_internal(a, JOB_RESYNC, NULL) < 0)
+            event_log(EV_AGENT_FAILED, "ERROR", "out of memory while going back", NULL);
+        refuse(a, j, err, &d);
+        return;
+    }
+    if (err < 0)
+        store_warning(j, &d);
+    if (j->kind == JOB_REQUEST && j->change.kind == AGENT_FILTER_ADD)
+        show_subject(a, j);
+    else if (j->kind == JOB_REQUEST && needs_store(j) && j->result.flipped)
+        notes_for_policies(a, j);
+    if (j->kind == JOB_RELOAD)
+        a->config = j->config;
+    log_change(a, j);
+    answer(a, j);
+}
+
+void job_installed(struct agent *a, int err, const struct diag *d)
+{
+    struct job *j = a->current;
+    if (err < 0) {
+        counter_ids_rollback(a->ids);
+        refuse(a, j, err, d);
+        return;
+    }
+    j->result.flipped = true;
+    a->host_print = host_print(&a->install.compiled);
+    succeed(a, j);
+}
+
+/* --- start of a job --- */
+static bool unchanged(struct agent *a, const struct job *j, struct desired *x)
+{
+    if (j->kind == JOB_START)
+        return install_is_in_force(a, x);
+    return a->in_force && memcmp(a->in_force->digest, x->digest, sizeof(x->digest)) == 0;
+}
+
+/* Builds the desired state of j->next_layers and puts it in force. */
+static int enforce(struct agent *a, struct job *j, struct diag *d, bool *ret_waits)
+{
+    _cleanup_(desired_freep) struct desired *x = NULL;
+    int err = desired_build(&j->next_layers, datapath_host(a->dp), a->ids, d, &x);
+    *ret_waits = false;
+    if (err == 0 && unchanged(a, j, x)) {
+        if (j->kind == JOB_START)
+            event_log(EV_GENERATION_ADOPTED, NULL);
+        err = install_adopt(a, &x, d);
+    } else if (err == 0) {
+        err = install_begin(a, &x, d);
+        *ret_waits = err == 0;
+    }
+    if (err < 0)
+        counter_ids_rollback(a->ids);
+    return err;
+}
+
+static int prepare(struct agent *a, struct job *j)
+{
+    struct diag *d = &j->result.diag;
+    struct diag store_error = {0};
+    int err = store_begin(a->store, &store_error);
+    if (err < 0 && needs_store(j)) {
+        *d = store_error;
+        return err;
+    }
+    if (err < 0 && j->kind == JOB_REQUEST)
+        store_warning(j, &store_error);
+    j->in_transaction = err == 0;
+    if (a->in_force) {
+        err = layers_copy(&a->in_force->layers, &j->next_layers);
+        if (err < 0)
+            return err;
+    }
+    return j->kind == JOB_REQUEST ? requests[j->change.kind].prepare(a, j)
+                                  : internals[j->kind].prepare(a, j);
+}
+
+static void start(struct agent *a, struct job *j)
+{
+    struct diag d = {0};
+    bool waits = false;
+    a->current = j;
+    int err = prepare(a, j);
+    if (err < 0) {
+        refuse(a, j, err, NULL);
+        return;
+    }
+    if (j->enforce)
+        err = enforce(a, j, &d, &waits);
+    if (err < 0)
+        refuse(a, j, err, &d);
+    else if (!waits)
+        succeed(a, j);
+}
+
+int queue_dispatch(sd_event_source *s _unused_, void *userdata)
+{
+    struct agent *a = userdata;
+    if (a->current || a->install.state != INSTALL_IDLE || !a->queue)
+        return 0;
+    struct job *j = a->queue;
+    a->queue = j->next;
+    j->next = NULL;
+    a->n_queued--;
+    start(a, j);
+    return 0;
+}
+
+void queue_drop(struct agent *a)
+{
+    while (a->current || a->queue) {
+        struct job *j = a->current ? a->current : a->queue;
+        if (j == a->current)
+            a->current = NULL;
+        else
+            a->queue = j->next;
+        if (j->in_transaction)
+            store_rollback(a->store);
+        j->result.err = -EBUSY;
+        j->result.generation = a->run.generation;
+        diag_fail(&j->result.diag, DIAG_AGENT, "the agent is stopping");
+        if (j->done)
+            j->done(j->ctx, &j->result);
+        job_free(j);
+    }
+    a->n_queued = 0;
+}

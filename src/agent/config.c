@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent/config.c: the INI parser of portward.conf and the table of its keys.
+ * Called by config_files.c, the fuzz target and unit tests. Pure. Invariant: a text with any
+ * error changes nothing; an unknown section or key is an error, because a setting that is
+ * silently not in force protects nobody. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/strbuf.h"
+#include "text/text.h"
+
+struct parser {
+    const char *file;
+    unsigned line;
+    struct agent_config *c;
+    struct diag *d;
+};
+
+/* Refuses with the place in front: the file is not part of struct diag. */
+static int _printf_(3, 4) refuse(const struct parser *p, enum diag_code code, const char *fmt, ...)
+{
+    char text[DIAG_MESSAGE_BYTES];
+    va_list ap;
+    va_start(ap, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut message is still a message */
+    va_end(ap);
+    return diag_fail(p->d, code, "%s:%u: %s", p->file, p->line, text);
+}
+
+static int bad_value(const struct parser *p, const char *key, const char *value, const char *values)
+{
+    int err = refuse(p, DIAG_SYNTAX, "value '%.64s' does not fit '%s'", value, key);
+    diag_hint(p->d, "%s = %s", key, values);
+    return err;
+}
+
+/* Index of value in a list of words separated by '|', -1 if it is none of them. */
+static int word_index(const char *value, const char *words)
+{
+    size_t n = strlen(value);
+    for (int i = 0; n > 0; i++) {
+        size_t len = strcspn(words, "|");
+        if (len == n && memcmp(words, value, n) == 0)
+            return i;
+        if (!words[len])
+            break;
+        words += len + 1;
+    }
+    return -1;
+}
+
+static void set_exempt(struct agent_config *c, int v)
+{
+    c->filter.exempt = (uint8_t)v;
+}
+static void set_masqueraded(struct agent_config *c, int v)
+{
+    c->filter.masqueraded_pass = v == 1;
+}
+static void set_source_route(struct agent_config *c, int v)
+{
+    c->filter.source_route_classify = v == 1;
+}
+static void set_dhcp_client(struct agent_config *c, int v)
+{
+    c->filter.dhcp_client_off = v == 1;
+}
+static void set_hook(struct agent_config *c, int v)
+{
+    c->hook = (enum hook_mode)v;
+}
+static void set_counters(struct agent_config *c, int v)
+{
+    c->filter.counters_off = v == 1;
+}
+static void set_lost_on_stop(struct agent_config *c, int v)
+{
+    c->lost_on_stop = v == 1;
+}
+
+/* One key; the value is one of words, and set() gets its position. set NULL and words NULL:
+ * failsafe, which has a grammar of its own; set NULL with words: not in this version. */
+static const struct key {
+    const char *section, *name, *words;
+    void (*set)(struct agent_config *c, int v);
+} keys[] = {
+    {"filter", "exempt", "0|1|2|3", set_exempt},
+    {"filter", "masqueraded", "judge|pass", set_masqueraded},
+    {"filter", "source-route", "drop|classify", set_source_route},
+    {"filter", "dhcp-client", "auto|off", set_dhcp_client},
+    {"safety", "failsafe", NULL, NULL},
+    {"dynamic", "lost-on-stop", "no|yes", set_lost_on_stop},
+    {"datapath", "hook", "auto|tcx|clsact", set_hook},
+    {"datapath", "counters", "on|off", set_counters},
+    {"datapath", "guard", "", NULL},
+    {"datapath", "raw-egress", "", NULL},
+    {"datapath", "attach", "", NULL},
+    {"safety", "confirm", "", NULL},
+    {"safety", "auto-confirm", "", NULL},
+    {"safety", "confirm-from", "", NULL},
+    {"safety", "management", "", NULL},
+    {"safety", "failsafe-lock", "", NULL},
+};
+_Static_assert(HOOK_AUTO == 0 && HOOK_TCX == 1 && HOOK_CLSACT == 2, "order of the words");
+enum { N_KEYS = ARRAY_SIZE(keys) };
+
+/* Sections of architecture.md 4 that belong to later versions. */
+static const char later_sections[] = "boot|profiles|log|scan|mpp|rpc|domain|compat|console";
+
+static bool section_is_known(const char *name)
+{
+    for (size_t i = 0; i < N_KEYS; i++)
+        if (strcmp(keys[i].section, name) == 0)
+            return true;
+    return false;
+}
+
+static int set_failsafe(const struct parser *p, const char *value)
+{
+    struct filter_settings fresh = p->c->filter;
+    struct diag why = {0};
+    fresh.n_failsafe = 0;
+    if (*value) {
+        int err = text_parse_failsafe(value, strlen(value), &why, &fresh);
+        if (err == -ENOMEM)
+            return err;
+        if (err < 0) {
+            err = refuse(p, why.code, "%s", why.message);
+            diag_hint(p->d, "%s", why.hint[0] ? why.hint : "failsafe = tcp/22 from 192.0.2.0/24");
+            return err;
+        }
+    }
+    p->c->filter = fresh;
+    return 0;
+}
+
+static void hint_keys(const struct parser *p, const char *section)
+{
+    char list[DIAG_HINT_BYTES] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < N_KEYS && len < sizeof(list); i++)
+        if (strcmp(keys[i].section, section) == 0 && (keys[i].set || !keys[i].words)) {
+            int n = snprintf(list + len, sizeof(list) - len, "%s%s", len ? ", " : "", keys[i].name);
+            len += n > 0 ? (size_t)n : 0;
+        }
+    diag_hint(p->d, "keys of [%s]: %s", section, list);
+}
+
+static int set_key(const struct parser *p, const char *section, const char *name, const char *value,
+                   bool seen[N_KEYS])
+{
+    size_t i = 0;
+    while (i < N_KEYS && (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0))
+        i++;
+    if (i == N_KEYS) {
+        int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown key '%.64s' in [%s]", name, section);
+        hint_keys(p, section);
+        return err;
+    }
+    const struct key *k = &keys[i];
+    if (k->words && !k->set) {
+        int err = refuse(p, DIAG_NOT_ENFORCED, "key '%s' in [%s] is not supported by this version",
+                         name, section);
+        diag_hint(p->d, "remove the line '%s = ...'", name);
+        return err;
+    }
+    if (seen[i]) {
+        int err = refuse(p, DIAG_DUPLICATE, "key '%s' is given twice in [%s]", name, section);
+        diag_hint(p->d, "a later file may replace it, the same file may not");
+        return err;
+    }
+    seen[i] = true;
+    if (!k->words)
+        return set_failsafe(p, value);
+    int v = word_index(value, k->words);
+    if (v < 0)
+        return bad_value(p, name, value, k->words);
+    k->set(p->c, v);
+    return 0;
+}
+
+/* Removes blanks at both ends; the text is cut in place. */
+static char *strip(char *s)
+{
+    s += strspn(s, " \t\r");
+    size_t n = strlen(s);
+    while (n > 0 && strchr(" \t\r", s[n - 1]))
+        s[--n] = '\0';
+    return s;
+}
+
+static int open_section(const struct parser *p, char *line, char section[32])
+{
+    size_t n = strlen(line);
+    if (line[n - 1] != ']') {
+        int err = refuse(p, DIAG_SYNTAX, "section '%.64s' does not end with ']'", line);
+        diag_hint(p->d, "[filter]");
+        return err;
+    }
+    line[n - 1] = '\0';
+    const char *name = strip(line + 1);
+    if (word_index(name, later_sections) >= 0) {
+        int err =
+            refuse(p, DIAG_NOT_ENFORCED, "section [%s] is not supported by this version", name);
+        diag_hint(p->d, "remove the section [%s]", name);
+        return err;
+    }
+    if (!section_is_known(name)) {
+        int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown section [%.64s]", name);
+        diag_hint(p->d, "sections are [filter], [safety], [dynamic] and [datapath]");
+        return err;
+    }
+    (void)snprintf(section, 32, "%s", name); /* known names are shorter */
+    return 0;
+}
+
+static int parse_line(const struct parser *p, char *line, char section[32], bool seen[N_KEYS])
+{
+    line = strip(line);
+    if (!*line || *line == '#' || *line == ';')
+        return 0;
+    if (*line == '[')
+        return open_section(p, line, section);
+    char *equals = strchr(line, '=');
+    if (!equals || equals == line) {
+        int err = refuse(p, DIAG_SYNTAX, "'%.64s' is neither a section nor 'key = value'", line);
+        diag_hint(p->d, "exempt = 3");
+        return err;
+    }
+    *equals = '\0';
+    const char *name = strip(line), *value = strip(equals + 1);
+    if (!*section) {
+        int err = refuse(p, DIAG_SYNTAX, "key '%.64s' stands before any section", name);
+        diag_hint(p->d, "[filter]");
+        return err;
+    }
+    return set_key(p, section, name, value, seen);
+}
+
+void agent_config_init(struct agent_config *c)
+{
+    *c = (struct agent_config){0};
+    filter_settings_init(&c->filter);
+    c->hook = HOOK_AUTO;
+}
+
+int agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *c,
+                       struct diag *d)
+{
+    struct agent_config fresh = *c;
+    struct parser p = {.file = file, .line = 1, .c = &fresh, .d = d};
+    bool seen[N_KEYS] = {false};
+    char section[32] = "";
+    if (memchr(text, '\0', len))
+        return refuse(&p, DIAG_SYNTAX, "the file contains a NUL byte");
+    for (size_t at = 0; at < len; p.line++) {
+        const char *end = memchr(text + at, '\n', len - at);
+        size_t n = end ? (size_t)(end - (text + at)) : len - at;
+        _cleanup_free_ char *line = strndup(text + at, n);
+        if (!line)
+            return -ENOMEM;
+        int err = parse_line(&p, line, section, seen);
+        if (err < 0)
+            return err;
+        at += n + (end ? 1 : 0);
+    }
+    *c = fresh;
+    return 0;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent/desired.c: layers -> struct effective, and a print of it.
+ * Called by change.c for each change. No I/O, no clock. Invariant: equal digests mean that the
+ * generation in force need not be replaced; whatever an image depends on is part of it. */
+#include "desired.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+int policy_ref_new(struct policy *p, struct policy_ref **ret)
+{
+    struct policy_ref *r = malloc(sizeof(*r));
+    if (!r)
+        return -ENOMEM;
+    *r = (struct policy_ref){.refs = 1, .policy = p};
+    *ret = r;
+    return 0;
+}
+
+struct policy_ref *policy_ref_get(struct policy_ref *r)
+{
+    if (r)
+        r->refs++;
+    return r;
+}
+
+struct policy_ref *policy_ref_put(struct policy_ref *r)
+{
+    if (r && --r->refs == 0) {
+        policy_free(r->policy);
+        free(r);
+    }
+    return NULL;
+}
+
+int layers_copy(const struct layers *from, struct layers *ret)
+{
+    struct layers copy = {.settings = from->settings};
+    int err = dynamic_copy(&from->dynamic, &copy.dynamic);
+    if (err < 0)
+        return err;
+    for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++)
+        copy.policy[s] = policy_ref_get(from->policy[s]);
+    *ret = copy;
+    return 0;
+}
+
+void layers_done(struct layers *l)
+{
+    for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++)
+        l->policy[s] = policy_ref_put(l->policy[s]);
+    dynamic_done(&l->dynamic);
+}
+
+int layers_set_policy(struct layers *l, enum assign_slot slot, struct policy *p)
+{
+    struct policy_ref *r;
+    int err = policy_ref_new(p, &r);
+    if (err < 0)
+        return err;
+    policy_ref_put(l->policy[slot]);
+    l->policy[slot] = r;
+    return 0;
+}
+
+void layers_unset_policy(struct layers *l, enum assign_slot slot)
+{
+    l->policy[slot] = policy_ref_put(l->policy[slot]);
+}
+
+enum layer layer_of_slot(enum assign_slot slot)
+{
+    return slot == ASSIGN_PERSISTENT ? LAYER_PERSISTENT : LAYER_LOCAL;
+}
+
+struct desired *desired_free(struct desired *x)
+{
+    if (!x)
+        return NULL;
+    layers_done(&x->layers);
+    free(x->v);
+    free(x->fresh);
+    free(x);
+    return NULL;
+}
+
+void desired_freep(struct desired **x)
+{
+    desired_free(*x);
+}
+
+static size_t count_filters(const struct layers *l)
+{
+    size_t n = l->dynamic.n;
+    for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++)
+        if (l->policy[s])
+            n += policy_n_filters(l->policy[s]->policy);
+    return n;
+}
+
+static int add(struct desired *x, struct effective_filter ef, struct counter_ids *ids,
+               struct diag *d)
+{
+    bool fresh;
+    int err = filter_check_enforceable(ef.filter, d);
+    if (err < 0)
+        return err;
+    err = counter_ids_get(ids, &ef.filter->guid, &ef.counter_id, &fresh);
+    if (err == -ENOSPC)
+        return diag_fail(d, DIAG_LIMIT, "no counters left for %zu filters", x->e.n);
+    if (err < 0)
+        return err;
+    if (fresh)
+        x->fresh[x->n_fresh++] = x->e.n;
+    x->v[x->e.n++] = ef;
+    return 0;
+}
+
+static int add_policy(struct desired *x, enum assign_slot slot, struct counter_ids *ids,
+                      struct diag *d)
+{
+    if (!x->layers.policy[slot])
+        return 0;
+    const struct policy *p = x->layers.policy[slot]->policy;
+    int err = policy_check_enforceable(p, d);
+    for (size_t i = 0; err == 0 && i < p->n_rules; i++) {
+        const struct rule *r = &p->rules[i];
+        for (size_t k = 0; err == 0 && !r->inactive && k < r->n_filters; k++) {
+            struct effective_filter ef = {.filter = &r->filters[k],
+                                          .layer = layer_of_slot(slot),
+                                          .policy = p->name,
+                                          .rule = r->name};
+            err = add(x, ef, ids, d);
+        }
+    }
+    return err;
+}
+
+static int add_dynamic(struct desired *x, struct counter_ids *ids, struct diag *d)
+{
+    int err = 0;
+    x->dynamic_first = x->e.n;
+    for (size_t i = 0; err == 0 && i < x->layers.dynamic.n; i++) {
+        const struct dynamic_entry *e = x->layers.dynamic.v[i];
+        struct effective_filter ef = {
+            .filter = &e->filter, .layer = LAYER_DYNAMIC, .deadline_ns = e->deadline_ns};
+        err = add(x, ef, ids, d);
+    }
+    x->n_dynamic = x->e.n - x->dynamic_first;
+    return err;
+}
+
+int desired_build(struct layers *l, const struct host *host, struct counter_ids *ids,
+                  struct diag *d, struct desired **ret)
+{
+    size_t n = count_filters(l);
+    counter_ids_begin(ids);
+    if (n > LIMIT_EFFECTIVE_FILTERS)
+        return diag_fail(d, DIAG_LIMIT, "%zu filters, limit %d", n, LIMIT_EFFECTIVE_FILTERS);
+    _cleanup_(desired_freep) struct desired *x = calloc(1, sizeof(*x));
+    if (!x)
+        return -ENOMEM;
+    x->v = calloc(n + 1, sizeof(*x->v));
+    x->fresh = calloc(n + 1, sizeof(*x->fresh));
+    if (!x->v || !x->fresh)
+        return -ENOMEM;
+    int err = layers_copy(l, &x->layers);
+    if (err == 0)
+        err = add_policy(x, ASSIGN_PERSISTENT, ids, d);
+    if (err == 0)
+        err = add_dynamic(x, ids, d);
+    if (err == 0)
+        err = add_policy(x, ASSIGN_LOCAL, ids, d);
+    if (err < 0)
+        return err;
+    x->e.v = x->v;
+    x->e.settings = &x->layers.settings;
+    x->e.host = host;
+    desired_digest(&x->e, host, x->digest);
+    layers_done(l);
+    *l = (struct layers){0};
+    *ret = TAKE_PTR(x);
+    return 0;
+}
+
+const struct dynamic_entry *desired_dynamic(const struct desired *x, size_t i)
+{
+    return i >= x->dynamic_first && i - x->dynamic_first < x->n_dynamic
+               ? x->layers.dynamic.v[i - x->dynamic_first]
+               : NULL;
+}
+
+/* --- print --- */
+/* Two lanes of SipHash, each record keyed by the result of the one before. Fixed first keys:
+ * this is a comparison of our own data, not a table that others fill. */
+struct print {
+    uint64_t lane[2];
+};
+
+static void print_add(struct print *p, const void *data, size_t len)
+{
+    uint64_t a = siphash24(data, len, (struct hash_seed){p->lane[0], 1});
+    uint64_t b = siphash24(data, len, (struct hash_seed){p->lane[1], 2});
+    p->lane[0] = a;
+    p->lane[1] = b;
+}
+
+static void print_string(struct print *p, const char *s)
+{
+    print_add(p, s ? s : "", s ? strlen(s) + 1 : 0);
+}
+
+struct filter_record {
+    uint64_t src[4], dst[4];
+    uint64_t deadline_ns;
+    uint32_t counter_id;
+    int32_t numbers[3];
+    uint8_t guid[16];
+    uint8_t flags[8], kinds[6];
+    uint16_t n_ports[2];
+};
+
+static void print_addr(const struct addr *a, uint64_t out[4], uint8_t kinds[3])
+{
+    out[0] = a->first.hi;
+    out[1] = a->first.lo;
+    out[2] = a->last.hi;
+    out[3] = a->last.lo;
+    kinds[0] = (uint8_t)a->kind;
+    kinds[1] = (uint8_t)a->family;
+    kinds[2] = a->prefix_len;
+}
+
+static void print_filter(struct print *p, const struct effective_filter *ef)
+{
+    const struct filter *f = ef->filter;
+    struct filter_record r;
+    memset(&r, 0, sizeof(r)); /* padding is hashed too */
+    print_addr(&f->src, r.src, &r.kinds[0]);
+    print_addr(&f->dst, r.dst, &r.kinds[3]);
+    r.deadline_ns = f->action == ACTION_BLOCK ? 0 : ef->deadline_ns;
+    r.counter_id = ef->counter_id;
+    r.numbers[0] = f->proto;
+    r.numbers[1] = f->icmp_type;
+    r.numbers[2] = f->icmp_code;
+    memcpy(r.guid, f->guid.b, sizeof(r.guid)); /* decides between equal weights */
+    const bool flags[8] = {f->inpass, f->mirrored, f->override, f->keep_state,
+                           f->log,    false,       false,       false};
+    for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
+        r.flags[i] = flags[i];
+    r.flags[5] = (uint8_t)f->action;
+    r.flags[6] = (uint8_t)f->profile;
+    r.flags[7] = (uint8_t)ef->layer;
+    r.n_ports[0] = (uint16_t)f->sport.n;
+    r.n_ports[1] = (uint16_t)f->dport.n;
+    print_add(p, &r, sizeof(r));
+    if (f->sport.n)
+        print_add(p, f->sport.range, f->sport.n * sizeof(*f->sport.range));
+    if (f->dport.n)
+        print_add(p, f->dport.range, f->dport.n * sizeof(*f->dport.range));
+    const char *strings[] = {f->interface, f->methods, f->src.name, f->dst.name};
+    for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
+        if (strings[i])
+            print_string(p, strings[i]);
+}
+
+static void print_settings(struct print *p, const struct filter_settings *s)
+{
+    const uint8_t flags[] = {s->exempt,          s->source_route_classify, s->masqueraded_pass,
+                             s->dhcp_client_off, s->counters_off,          (uint8_t)s->n_failsafe};
+    print_add(p, flags, sizeof(flags));
+    for (unsigned i = 0; i < s->n_failsafe; i++) {
+        const struct failsafe *f = &s->failsafe[i];
+        const uint64_t r[] = {f->proto,     f->port,      f->family,
+                              f->prefix.hi, f->prefix.lo, f->prefix_len};
+        print_add(p, r, sizeof(r));
+    }
+}
+
+static void print_host(struct print *p, const struct host *h)
+{
+    for (size_t i = 0; i < h->n_ifaces; i++) {
+        const struct iface *f = &h->ifaces[i];
+        if (!f->dhcp4 && !f->dhcp6)
+            continue;
+        const uint32_t r[] = {f->ifindex, f->zone, f->dhcp4, f->dhcp6};
+        print_add(p, r, sizeof(r));
+    }
+}
+
+uint64_t host_print(const struct host *h)
+{
+    struct print p = {{0, 0}};
+    print_host(&p, h);
+    return p.lane[0];
+}
+
+void desired_digest(const struct effective *e, const struct host *host, uint64_t ret[2])
+{
+    struct print p = {{0x5057, 0x4447}};
+    /* Another version may compile the same filters to other bytes. */
+    print_string(&p, PORTWARD_VERSION);
+    print_settings(&p, e->settings);
+    if (!e->settings->dhcp_client_off)
+        print_host(&p, host);
+    for (size_t i = 0; i < e->n; i++)
+        print_filter(&p, &e->v[i]);
+    ret[0] = p.lane[0];
+    ret[1] = p.lane[1];
+}

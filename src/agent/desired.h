@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* From layers to what shall be enforced: the policies of both slots, the dynamic layer and the
+ * settings become one struct effective with counter ids. A struct desired owns (by reference)
+ * everything its effective filters point at, except the host, which is the datapath's live one. */
+#pragma once
+#include "counter_ids.h"
+#include "dynamic.h"
+#include "model/effective.h"
+#include "model/policy.h"
+#include "store/store.h"
+
+/* A policy shared by the generations that use it. */
+struct policy_ref {
+    unsigned refs;
+    struct policy *policy;
+};
+/* Takes *p over on success. */
+_must_check_ int policy_ref_new(struct policy *p, struct policy_ref **ret);
+struct policy_ref *policy_ref_get(struct policy_ref *r);
+struct policy_ref *policy_ref_put(struct policy_ref *r);
+
+struct layers {
+    struct policy_ref *policy[_ASSIGN_SLOT_MAX]; /* NULL = none assigned */
+    struct dynamic dynamic;
+    struct filter_settings settings;
+};
+_must_check_ int layers_copy(const struct layers *from, struct layers *ret);
+void layers_done(struct layers *l);
+/* Takes *p over on success. */
+_must_check_ int layers_set_policy(struct layers *l, enum assign_slot slot, struct policy *p);
+void layers_unset_policy(struct layers *l, enum assign_slot slot);
+enum layer layer_of_slot(enum assign_slot slot);
+
+struct desired {
+    struct layers layers;
+    struct effective e; /* e.v has room for e.n; e.host is set at each use */
+    struct effective_filter *v;
+    size_t dynamic_first, n_dynamic; /* e.v[dynamic_first + i] is layers.dynamic.v[i] */
+    size_t *fresh;                   /* indices of filters whose counter id is new */
+    size_t n_fresh;
+    uint64_t digest[2];
+};
+/* Calls counter_ids_begin() and _get(); the caller commits or rolls back, also after a failure.
+ * Takes *l over on success. DIAG_LIMIT beyond LIMIT_EFFECTIVE_FILTERS, DIAG_NOT_ENFORCED. */
+_must_check_ int desired_build(struct layers *l, const struct host *host, struct counter_ids *ids,
+                               struct diag *d, struct desired **ret);
+struct desired *desired_free(struct desired *x);
+void desired_freep(struct desired **x);
+/* Dynamic entry of effective filter i, NULL for other layers. */
+const struct dynamic_entry *desired_dynamic(const struct desired *x, size_t i);
+/* Print over what the image depends on: filters, counter ids, deadlines of permits, settings,
+ * and the interfaces that get derived entries. */
+void desired_digest(const struct effective *e, const struct host *host, uint64_t ret[2]);
+/* The same over the host alone: when it changes, a new generation is needed. */
+uint64_t host_print(const struct host *h);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Files and directories of the agent: bounded reads, atomic replacement, locks. */
+#pragma once
+#include <sys/types.h>
+
+#include "base/diag.h"
+
+/* Whole file, NUL added behind it; -ENOENT, -EFBIG beyond max bytes, or another errno. */
+_must_check_ int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
+/* Replaces dir/name by these bytes, mode 0600: temporary file, fsync, rename, fsync of dir. At
+ * every moment either the old or the new content is there. */
+_must_check_ int file_replace(const char *dir, const char *name, const void *data, size_t len);
+/* Creates a directory and its parents; an existing one is left as it is. */
+_must_check_ int dir_make(const char *path, mode_t mode, struct diag *d);
+/* Takes the flock of a directory; what names it in the message. Held as long as the descriptor
+ * is open. */
+_must_check_ int dir_lock(const char *path, const char *what, struct diag *d, int *ret_fd);

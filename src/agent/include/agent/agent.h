@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The agent: the only owner of mutable state (architecture.md 3). It holds the store, the
+ * dynamic layer, the settings and the datapath, and turns every change into a new generation:
+ *   change -> desired state -> compile -> candidate -> self-test -> flip -> visible -> commit
+ *   -> answer.
+ * Before the flip every failure leaves the old generation in force, the store rolled back and
+ * the caller with the reason.
+ *
+ * Callers (src/portwardd, src/api) use plain structs. Questions are answered at once. Changes
+ * are queued, one is in flight at a time, and each is answered exactly once through its
+ * agent_done_fn, always from the event loop, never from inside agent_change(). Everything runs
+ * in the one thread of the event loop. */
+#pragma once
+#include "base/diag.h"
+#include "datapath/datapath.h"
+#include "model/packet.h"
+#include "store/store.h"
+
+struct sd_event;
+struct agent;
+
+struct agent_options {
+    const char *config;      /* NULL = /etc/portward/portward.conf and conf.d/ beside it; may be
+                                absent: the defaults are the strictest */
+    const char *state_dir;   /* NULL = /var/lib/portward */
+    const char *runtime_dir; /* NULL = /run/portward */
+    const char *pin_root;    /* NULL = /sys/fs/bpf/portward */
+    const char *vendor_dir;  /* NULL = /usr/lib/portward */
+    bool forget_dynamic;     /* start with an empty dynamic layer: opens what it blocked */
+};
+
+/* Life: agent_new -> agent_start (runs the loop until the desired state is in force; expired
+ * blocks are gone then) -> api server -> agent_ready (READY=1) -> agent_run (until SIGTERM or
+ * SIGINT; its last act is a generation without dynamic permits) -> stop the api server ->
+ * agent_free. A failure of agent_new or agent_start has changed nothing in the kernel. */
+_must_check_ int agent_new(const struct agent_options *o, struct diag *d, struct agent **ret);
+_must_check_ int agent_start(struct agent *a, struct diag *d);
+void agent_ready(struct agent *a);
+_must_check_ int agent_run(struct agent *a, struct diag *d);
+/* Closes everything; what is in force stays in force. Changes still queued are answered with
+ * DIAG_AGENT before. NULL is fine. */
+struct agent *agent_free(struct agent *a);
+void agent_freep(struct agent **a);
+
+struct sd_event *agent_event(struct agent *a); /* borrowed */
+const char *agent_runtime_dir(const struct agent *a);
+uint64_t agent_generation(const struct agent *a); /* number of the one in force */
+/* Reads the configuration and says whether it is valid, without an agent (--check-config). */
+_must_check_ int agent_check_config(const struct agent_options *o, struct diag *d);
+
+/* --- changes --- */
+enum agent_change_kind {
+    AGENT_FILTER_ADD,     /* text: filter, may end with "for DURATION", "reason STRING" */
+    AGENT_FILTER_DELETE,  /* items: ids (d17) or filter texts, all or nothing */
+    AGENT_FLUSH,          /* all dynamic filters */
+    AGENT_POLICY_LOAD,    /* text: policy file; policy: name to store under, or NULL; replace */
+    AGENT_POLICY_DELETE,  /* policy */
+    AGENT_ASSIGN,         /* policy, persistent */
+    AGENT_UNASSIGN,       /* persistent */
+    AGENT_RULE_ADD,       /* policy, rule, text: one filter; create, replace */
+    AGENT_RULE_DELETE,    /* policy, rule */
+    AGENT_COUNTERS_RESET, /* - */
+    _AGENT_CHANGE_KIND_MAX,
+};
+
+struct agent_change {
+    enum agent_change_kind kind;
+    const char *policy, *rule, *text;
+    const char *const *items;
+    size_t n_items;
+    bool replace;
+    bool create; /* AGENT_RULE_ADD: make the policy if it does not exist */
+    bool persistent;
+    struct author author; /* author.reason: "reason" of the request; a reason in the text of the
+                             filter wins over it */
+};
+
+/* A filter as list, answers and explain show it. Strings are owned; NULL = unknown or none. */
+enum agent_ends { AGENT_ENDS_NEVER, AGENT_ENDS_EXPIRY, AGENT_ENDS_REBOOT, AGENT_ENDS_AGENT_STOP };
+const char *agent_ends_name(enum agent_ends e); /* "never" "expiry" "reboot" "agent-stop" */
+struct agent_filter {
+    char id[16];  /* "d17"; "-" for derived entries */
+    bool derived; /* failsafe or exemption: layer "derived", no counters */
+    enum layer layer;
+    enum tier tier;
+    uint32_t weight; /* the highest of its expansions */
+    uint32_t n_expanded;
+    enum action action;
+    bool override;
+    char *text;
+    char *policy, *rule;
+    char *reason;
+    struct guid guid;
+    uint64_t packets, bytes;
+    int64_t expires_in_s; /* -1 = no deadline; 0 = past it */
+    enum agent_ends ends;
+};
+void agent_filter_done(struct agent_filter *f);
+struct agent_filters {
+    struct agent_filter *v;
+    size_t n, cap;
+};
+void agent_filters_done(struct agent_filters *l);
+
+/* Something that is right but that people should know: code is lower case with hyphens. The
+ * codes "forwarded-not-covered" and "ends-at-reboot" are notes, the others warnings. */
+struct agent_warning {
+    const char *code; /* static text */
+    char *message;    /* owned */
+    char *hint;       /* owned, NULL = none */
+};
+struct agent_warnings {
+    struct agent_warning *v;
+    size_t n, cap;
+};
+void agent_warnings_done(struct agent_warnings *w);
+
+/* What one policy looks like after a change. */
+struct agent_policy_change {
+    char name[256];
+    const char *change; /* "added" "replaced" "none" */
+    uint32_t revision, n_rules, n_filters;
+    bool assigned; /* to any slot: the change is in force */
+};
+
+/* Answer to a change. Everything is borrowed: valid during the call of agent_done_fn only. */
+struct agent_result {
+    int err;                 /* 0 or -errno */
+    struct diag diag;        /* if err < 0 */
+    struct diag_list errors; /* if err < 0: all errors of a text (diag is the first); n_errors 0
+                                if the failure was none of a text */
+    uint64_t generation;     /* in force now */
+    bool flipped;            /* this change made a new generation */
+    uint32_t elapsed_ms;     /* from the start of the change to now */
+    unsigned n_interfaces;   /* attached */
+    const char *change;      /* "added" "extended" "replaced" "deleted" "none" */
+    struct agent_filters filters;    /* added, extended or deleted filters; of a rule change: the
+                                        rule's filters */
+    struct agent_filters exceptions; /* of an added block: more specific permits that stay */
+    struct agent_policy_change *policies;
+    size_t n_policies; /* 1 for rule changes and AGENT_POLICY_DELETE */
+    char name[256];    /* (un)assigned policy; AGENT_FLUSH: assigned local policy; "" = none */
+    char before[256];  /* AGENT_ASSIGN: the one assigned before, "" = none */
+    size_t n_reset;    /* AGENT_COUNTERS_RESET */
+    struct agent_warnings warnings;
+};
+typedef void (*agent_done_fn)(void *ctx, const struct agent_result *r);
+
+/* Queues *c, whose strings are copied. 0: done is called once, later. Negative (-ENOMEM, or
+ * -EBUSY with DIAG_AGENT while the agent stops or AGENT_QUEUE_MAX changes wait): done is not
+ * called. *ret_id (may be NULL) is for agent_forget(). */
+enum { AGENT_QUEUE_MAX = 256 };
+_must_check_ int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done,
+                              void *ctx, struct diag *d, uint64_t *ret_id);
+/* The asker went away: done will not be called. The change itself goes on. */
+void agent_forget(struct agent *a, uint64_t id);
+
+/* --- questions --- */
+struct agent_list_query {
+    int layer;          /* enum layer, -1 = all */
+    const char *policy; /* NULL = all; -ENOENT if it is not assigned */
+    bool all;           /* also derived entries: failsafe, exemptions */
+};
+/* Filters in force with their counters: override first, then most specific first. */
+_must_check_ int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
+                            struct agent_filters *ret);
+
+struct agent_policy_info {
+    struct policy_info info;
+    enum layer layer;  /* LAYER_PERSISTENT if assigned there only, else LAYER_LOCAL */
+    const char *state; /* "assigned" "stored" */
+};
+/* Owned array (free()). */
+_must_check_ int agent_policies(struct agent *a, struct diag *d, struct agent_policy_info **ret,
+                                size_t *ret_n);
+/* Canonical text, or as it was loaded; owned. ret_name in its stored spelling. */
+_must_check_ int agent_policy_text(struct agent *a, const char *name, bool source, struct diag *d,
+                                   char **ret_text, char ret_name[256], uint32_t *ret_revision);
+
+struct agent_status {
+    char host[256];
+    const char *version;
+    uint64_t netns_cookie;
+    uint32_t pid;
+    uint64_t uptime_s, memory_bytes;
+    bool armed;
+    uint64_t generation, since_s;
+    enum hook_mode hook;
+    struct iface_status *interfaces; /* owned */
+    size_t n_interfaces;
+    char policy_local[256], policy_persistent[256]; /* "" = none */
+    size_t n_dynamic;
+    int64_t next_expiry_s; /* -1 = none */
+    uint32_t image_entries, image_groups;
+    uint64_t image_bytes;
+    uint64_t passed[2], dropped[2][_DROP_REASON_MAX]; /* by enum direction */
+    struct agent_warnings warnings;                   /* not empty: exit 6 */
+};
+void agent_status_done(struct agent_status *s);
+_must_check_ int agent_status(struct agent *a, struct diag *d, struct agent_status *ret);
+
+/* A matching expansion; best first. */
+struct agent_candidate {
+    struct agent_filter filter; /* derived: text is the entry */
+    enum tier tier;
+    uint32_t weight; /* of the expansion that matched */
+    struct weight_fields fields;
+    bool block, twin, expired;
+};
+struct agent_explanation {
+    char *packet; /* canonical text with `me` and the source port filled in; owned */
+    bool block;
+    enum decider decider;
+    enum drop_reason reason;
+    const char *exemption;     /* static, NULL = none */
+    struct agent_candidate *v; /* owned; v[0] is the winner if has_winner */
+    size_t n;
+    bool has_winner;
+    const char *lost_in; /* field in which v[1] lost to v[0], NULL if there is no runner-up */
+    struct {
+        bool asked, agrees, block;
+        enum drop_reason reason;
+        uint64_t generation;
+        char id[16]; /* "" = not decided by a filter */
+        uint32_t weight;
+        uint32_t probes;
+    } kernel;
+    struct {
+        char interface[16]; /* "" = unknown */
+        enum iface_role role;
+        bool attached;
+        enum hook_mode hook;
+    } path;
+};
+void agent_explanation_done(struct agent_explanation *x);
+/* live: also ask the loaded program. */
+_must_check_ int agent_explain(struct agent *a, const char *packet, bool live, struct diag *d,
+                               struct agent_explanation *ret);

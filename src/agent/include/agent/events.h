@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Events: everything noteworthy has a stable id in this one table (docs/events.md is compared
+ * with it). Whoever decides logs, exactly once; libraries are silent. An event goes to the
+ * journal with fields when standard error is the journal, else as one JSON line to it. Values
+ * are escaped; fields are upper-case names of the caller's choice. */
+#pragma once
+#include "base/util.h"
+
+/* X(id, level, name, text); levels are those of syslog(3). */
+#define AGENT_EVENTS(X)                                                                       \
+    X(AGENT_STARTED, LOG_INFO, "agent-started", "agent started")                              \
+    X(AGENT_STOPPED, LOG_INFO, "agent-stopped", "agent stopped, blocks stay in force")        \
+    X(GENERATION_ADOPTED, LOG_INFO, "generation-adopted", "generation in the kernel adopted") \
+    X(GENERATION_INSTALLED, LOG_INFO, "generation-installed", "generation installed")         \
+    X(GENERATION_REFUSED, LOG_WARNING, "generation-refused", "change refused, old one kept")  \
+    X(SELF_TEST_FAILED, LOG_CRIT, "self-test-failed", "program and evaluator disagree")       \
+    X(POLICY_ASSIGNED, LOG_NOTICE, "policy-assigned", "policy assigned")                      \
+    X(POLICY_UNASSIGNED, LOG_NOTICE, "policy-unassigned", "policy unassigned")                \
+    X(FILTER_ADDED, LOG_NOTICE, "filter-added", "dynamic filter added")                       \
+    X(FILTER_DELETED, LOG_NOTICE, "filter-deleted", "dynamic filter deleted")                 \
+    X(FILTER_EXPIRED, LOG_NOTICE, "filter-expired", "dynamic filter expired")                 \
+    X(CONFIG_RELOADED, LOG_NOTICE, "config-reloaded", "configuration read again")             \
+    X(CONFIG_REFUSED, LOG_ERR, "config-refused", "configuration refused, old one kept")       \
+    X(HOST_CHANGED, LOG_INFO, "host-changed", "interfaces or addresses changed")              \
+    X(TAMPER, LOG_CRIT, "tamper", "a pin or link of ours was removed or replaced, repaired")  \
+    X(WORKER_FAILED, LOG_ERR, "worker-failed", "a kernel operation failed")                   \
+    X(PERMISSION_DENIED, LOG_WARNING, "permission-denied", "request without the right to it") \
+    X(AGENT_FAILED, LOG_ERR, "agent-failed", "agent cannot go on")
+
+#define AGENT_EVENT_ID(id, level, name, text) EV_##id,
+enum agent_event_id { AGENT_EVENTS(AGENT_EVENT_ID) _EV_MAX };
+#undef AGENT_EVENT_ID
+
+const char *event_name(enum agent_event_id id);
+/* Pairs of field name and value, ended by NULL; a NULL value leaves its field out. */
+void event_log(enum agent_event_id id, ...) __attribute__((sentinel));

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The agent's own state, and the interfaces between its files that deal with a change: queue
+ * (change.c), preparation (change_filter.c, change_policy.c, internal_jobs.c), installation
+ * (install.c), answer (view.c, notes.c). Only these files and agent.c see struct agent. */
+#pragma once
+#include <systemd/sd-event.h>
+
+#include "agent/agent.h"
+#include "agent/events.h"
+#include "config.h"
+#include "desired.h"
+#include "runstate.h"
+#include "snapshot.h"
+
+/* What is done: a request of a caller, or the agent's own business. */
+enum job_kind {
+    JOB_REQUEST, /* job.change says which */
+    JOB_START,
+    JOB_EXPIRE,
+    JOB_HOST,   /* interfaces that get derived entries changed */
+    JOB_RELOAD, /* job.config */
+    JOB_STOP,
+    JOB_RESYNC, /* back to what the store says, after a commit that failed */
+    _JOB_KIND_MAX,
+};
+struct job;
+const char *job_name(const struct job *j);
+
+struct job {
+    struct job *next;
+    uint64_t id;
+    enum job_kind kind;
+    struct agent_change change; /* strings owned, see job_free() */
+    struct agent_config config;
+    bool hook_ignored;
+    agent_done_fn done; /* NULL = nobody waits */
+    void *ctx;
+    uint64_t begin_ns;
+    /* made by preparation */
+    bool in_transaction;
+    bool enforce;              /* what is in force may change: build a generation */
+    struct layers next_layers; /* what shall be in force; empty until prepared */
+    struct guid subject;       /* filter added or extended: shown in the answer */
+    char audit[128];           /* change for the audit trail, "" = store writes it itself */
+    char object[320];
+    struct agent_result result;
+    char policy[256], rule[256]; /* of a rule change, in stored spelling */
+};
+struct job *job_free(struct job *j);
+
+/* The one installation in flight (install.c). */
+enum install_state {
+    INSTALL_IDLE,
+    INSTALL_CANDIDATE, /* in the worker; polled until visible, then self-test */
+    INSTALL_TESTED,    /* waits for the worker's end */
+    INSTALL_FLIP,      /* in the worker; polled until visible, then answer */
+    INSTALL_SETTLE,    /* in force; waits until no CPU uses the old image */
+};
+struct install {
+    enum install_state state;
+    struct desired *next;
+    struct runstate run;
+    struct compile_stats stats;
+    struct host compiled; /* the host as it was compiled for */
+    uint64_t started_ns;
+    bool worker_done; /* the job of this state ended */
+    sd_event_source *timer;
+};
+
+struct agent {
+    struct agent_options options; /* strings owned */
+    struct agent_config config;
+    sd_event *event;
+    sd_event_source *sources[8]; /* worker, rtnl, reconcile, expiry, SIGTERM, SIGINT, SIGHUP,
+                                    queue */
+    int state_lock, runtime_lock;
+    struct snapshot_origin origin;
+    struct store *store;
+    struct datapath *dp;
+    struct counter_ids *ids;
+    bool counters_unknown; /* ids of the image in force are not known: reset all after a flip */
+
+    struct desired *in_force; /* never NULL after JOB_START */
+    struct runstate run;      /* of in_force */
+    struct compile_stats stats;
+    uint64_t in_force_since_ns, started_ns;
+    uint64_t expiry_not_before_ns; /* after an expiry that failed */
+    uint64_t host_print;
+    uint64_t last_number; /* largest generation number tried */
+
+    struct install install;
+    struct job *queue, *current;
+    size_t n_queued;
+    uint64_t next_job_id;
+    bool stopping;
+    bool ended; /* JOB_START or JOB_STOP was answered, with this: */
+    int end_err;
+    struct diag failure;
+};
+
+/* indices of agent.sources */
+enum {
+    SOURCE_WORKER,
+    SOURCE_RTNL,
+    SOURCE_RECONCILE,
+    SOURCE_EXPIRY,
+    SOURCE_TERM,
+    SOURCE_INT,
+    SOURCE_HUP,
+    SOURCE_QUEUE,
+    _SOURCE_MAX,
+};
+_Static_assert(_SOURCE_MAX == 8, "size of agent.sources");
+
+/* agent.c */
+uint64_t agent_now_ns(void); /* CLOCK_BOOTTIME */
+void agent_arm_expiry(struct agent *a);
+_must_check_ int agent_random_guid(struct guid *ret);
+/* Number of interfaces with both directions attached. */
+unsigned agent_count_attached(struct agent *a);
+
+/* change.c */
+_must_check_ int agent_queue_internal(struct agent *a, enum job_kind kind,
+                                      const struct agent_config *config);
+/* Called by install.c: the current job's generation is in force, or not (then d says why). */
+void job_installed(struct agent *a, int err, const struct diag *d);
+/* The next job may start. */
+void queue_wake(struct agent *a);
+/* Handler of SOURCE_QUEUE: starts the next job if nothing is in flight. */
+int queue_dispatch(sd_event_source *s, void *userdata);
+/* Answers all jobs with "the agent is stopping". */
+void queue_drop(struct agent *a);
+
+/* Preparation: fills j->next_layers (copied from what is in force before the call), the store
+ * and parts of j->result. 0 or negative with j->result.diag. */
+_must_check_ int prepare_filter_add(struct agent *a, struct job *j);
+_must_check_ int prepare_filter_delete(struct agent *a, struct job *j);
+_must_check_ int prepare_flush(struct agent *a, struct job *j);
+_must_check_ int prepare_policy_load(struct agent *a, struct job *j);
+_must_check_ int prepare_policy_delete(struct agent *a, struct job *j);
+_must_check_ int prepare_assign(struct agent *a, struct job *j);
+_must_check_ int prepare_unassign(struct agent *a, struct job *j);
+_must_check_ int prepare_rule_add(struct agent *a, struct job *j);
+_must_check_ int prepare_rule_delete(struct agent *a, struct job *j);
+_must_check_ int prepare_counters_reset(struct agent *a, struct job *j);
+_must_check_ int prepare_start(struct agent *a, struct job *j);
+_must_check_ int prepare_expire(struct agent *a, struct job *j);
+_must_check_ int prepare_host(struct agent *a, struct job *j);
+_must_check_ int prepare_reload(struct agent *a, struct job *j);
+_must_check_ int prepare_stop(struct agent *a, struct job *j);
+_must_check_ int prepare_resync(struct agent *a, struct job *j);
+/* Reads the policies of both slots from the store. */
+_must_check_ int load_assigned(struct agent *a, struct layers *l, struct diag *d);
+
+/* install.c */
+/* Compiles next and puts it into the candidate slot; job_installed() follows. Takes *next over
+ * on success. On failure the caller rolls the counter ids back. */
+_must_check_ int install_begin(struct agent *a, struct desired **next, struct diag *d);
+/* At start: whether the adopted image is what next wants, by digest and self-test. */
+bool install_is_in_force(struct agent *a, struct desired *next);
+/* Takes *next over as what is in force without a flip. */
+_must_check_ int install_adopt(struct agent *a, struct desired **next, struct diag *d);
+void install_worker_ready(struct agent *a);
+void install_done(struct agent *a); /* at the end of the process */
+
+/* view.c */
+/* c: its counters, NULL = ask the kernel. */
+_must_check_ int view_filter(struct agent *a, const struct desired *x, size_t i,
+                             const struct counter *c, struct agent_filter *ret);
+/* A filter that need not be in force: letter s or p by slot, no counters. */
+_must_check_ int view_stored(const struct filter *f, enum layer layer, const char *policy,
+                             const char *rule, struct agent_filter *ret);
+_must_check_ int filters_add(struct agent_filters *l, struct agent_filter *f); /* takes *f over */
+/* Index of the filter with this GUID in x, SIZE_MAX if none. */
+size_t find_guid(const struct desired *x, const struct guid *g);
+/* "d17", "s12"; buffer of agent_filter.id. */
+void filter_id(const struct filter *f, enum layer layer, char id[16]);
+_must_check_ int derived_filters(struct agent *a, struct agent_filters *l);
+
+/* notes.c: fills exceptions and warnings of an answer. */
+void notes_for_filter(struct agent *a, struct job *j, size_t index);
+void notes_for_policies(struct agent *a, struct job *j);
+void warning_add(struct agent_warnings *w, const char *code, const char *hint, const char *fmt, ...)
+    _printf_(4, 5);
+
+/* route.c: source address and interface that the kernel takes to reach a peer. */
+struct route_answer {
+    struct ip source;
+    uint32_t ifindex;
+};
+_must_check_ int route_lookup(enum family f, struct ip peer, struct route_answer *ret);

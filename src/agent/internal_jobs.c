@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent/internal_jobs.c: what the agent changes by itself: start, expiry, changed interfaces,
+ * reload, stop.
+ * Called by change.c. Here is the one place that decides between open and closed when something
+ * is wrong at start or stop: nothing that was blocked is opened without a verb that says so. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+#include <systemd/sd-daemon.h>
+
+#include "internal.h"
+
+static void sd_bus_unrefp_(sd_bus **bus)
+{
+    sd_bus_flush_close_unref(*bus);
+}
+
+int load_assigned(struct agent *a, struct layers *l, struct diag *d)
+{
+    for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++) {
+        char name[256] = "";
+        _cleanup_(policy_freep) struct policy *p = NULL;
+        layers_unset_policy(l, s);
+        int err = store_assigned(a->store, s, d, name);
+        if (err == 0 && name[0])
+            err = store_policy_get(a->store, name, d, &p);
+        if (err == 0 && p)
+            err = layers_set_policy(l, s, p);
+        if (err < 0)
+            return err;
+        p = NULL; /* the layer holds it */
+    }
+    return 0;
+}
+
+static int adopt_dynamic(struct agent *a, struct dynamic *l, struct diag *d)
+{
+    bool must_exist = datapath_adopted(a->dp) && datapath_generation(a->dp) != 0;
+    int err = snapshot_read(a->options.runtime_dir, &a->origin, must_exist, d, l);
+    if (err < 0 && a->options.forget_dynamic && err != -ENOMEM) {
+        *l = (struct dynamic){0};
+        err = 0;
+    } else if (err == 0 && a->options.forget_dynamic) {
+        dynamic_clear(l);
+    }
+    return err;
+}
+
+/* Counter ids of the agent before. Without them counters begin anew. */
+static int adopt_counters(struct agent *a)
+{
+    int err = runstate_read(a->options.runtime_dir, &a->origin, &a->run, a->ids);
+    if (err == 0)
+        return 0;
+    struct hash_seed seed = {a->origin.netns_cookie, agent_now_ns()};
+    a->ids = counter_ids_free(a->ids);
+    a->run = (struct runstate){0};
+    a->counters_unknown = true;
+    return counter_ids_new(seed, &a->ids);
+}
+
+int prepare_start(struct agent *a, struct job *j)
+{
+    struct diag *d = &j->result.diag;
+    struct layers *l = &j->next_layers;
+    l->settings = a->config.filter;
+    int err = adopt_dynamic(a, &l->dynamic, d);
+    if (err == 0)
+        err = adopt_counters(a);
+    if (err == 0)
+        err = load_assigned(a, l, d);
+    if (err < 0)
+        return err;
+    (void)dynamic_drop_expired(&l->dynamic, agent_now_ns()); /* how many is of no interest */
+    j->enforce = true;
+    return 0;
+}
+
+static void log_expired(const struct dynamic *l, uint64_t now)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        char id[16];
+        if (!dynamic_is_expired(l->v[i], now))
+            continue;
+        filter_id(&l->v[i]->filter, LAYER_DYNAMIC, id);
+        event_log(EV_FILTER_EXPIRED, "ID", id, "ACTION", action_name(l->v[i]->filter.action), NULL);
+    }
+}
+
+int prepare_expire(struct agent *a _unused_, struct job *j)
+{
+    uint64_t now = agent_now_ns();
+    log_expired(&j->next_layers.dynamic, now);
+    j->enforce = dynamic_drop_expired(&j->next_layers.dynamic, now) > 0;
+    return 0;
+}
+
+int prepare_host(struct agent *a, struct job *j)
+{
+    j->enforce = host_print(datapath_host(a->dp)) != a->host_print;
+    return 0;
+}
+
+int prepare_reload(struct agent *a, struct job *j)
+{
+    j->hook_ignored = j->config.hook != a->config.hook;
+    j->config.hook = a->config.hook; /* chosen once, when programs are attached */
+    j->next_layers.settings = j->config.filter;
+    j->enforce = true;
+    return 0;
+}
+
+/* True unless the service manager says that the whole system goes down, or does not answer: at
+ * shutdown services still listen, so nothing may be lifted (lifecycle.md 2). Without systemd
+ * there is nobody to ask, and the administrator's word counts. */
+static bool stop_may_lift_blocks(void)
+{
+    _cleanup_(sd_bus_unrefp_) sd_bus *bus = NULL;
+    _cleanup_free_ char *state = NULL;
+    if (sd_booted() <= 0)
+        return true;
+    if (sd_bus_open_system(&bus) < 0 || sd_bus_set_method_call_timeout(bus, 2000000) < 0)
+        return false;
+    if (sd_bus_get_property_string(bus, "org.freedesktop.systemd1", "/org/freedesktop/systemd1",
+                                   "org.freedesktop.systemd1.Manager", "SystemState", NULL,
+                                   &state) < 0)
+        return false;
+    return strcmp(state, "stopping") != 0;
+}
+
+int prepare_stop(struct agent *a, struct job *j)
+{
+    struct dynamic *l = &j->next_layers.dynamic;
+    size_t before = l->n;
+    if (a->config.lost_on_stop && before > 0 && stop_may_lift_blocks())
+        dynamic_clear(l);
+    else
+        (void)dynamic_drop_permits(l); /* the difference is looked at below */
+    j->enforce = l->n != before;
+    return 0;
+}
+
+int prepare_resync(struct agent *a, struct job *j)
+{
+    j->enforce = true;
+    return load_assigned(a, &j->next_layers, &j->result.diag);
+}

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* agent/snapshot.c: writes and reads the dynamic layer as JSON.
+ * Called by install.c before each flip and by internal_jobs.c at start. Filters stand in it as
+ * canonical text: one grammar. Invariant: what cannot be read completely is refused as a whole,
+ * since half a snapshot would open what the other half blocked. */
+#include "snapshot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/limits.h"
+#include "base/strbuf.h"
+#include "files.h"
+#include "text/text.h"
+
+enum { FORMAT = 1, FILTER_TEXT_BYTES_MAX = 256 * 1024 };
+
+int snapshot_boot_id(char ret[BOOT_ID_BYTES])
+{
+    _cleanup_(close_p) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    char text[BOOT_ID_BYTES] = "";
+    if (fd < 0)
+        return -errno;
+    ssize_t n = read(fd, text, BOOT_ID_BYTES - 1);
+    if (n < 0)
+        return -errno;
+    if (n != BOOT_ID_BYTES - 1)
+        return -EIO;
+    memcpy(ret, text, BOOT_ID_BYTES);
+    return 0;
+}
+
+static int entry_to_json(const struct dynamic_entry *e, json_t **ret)
+{
+    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(FILTER_TEXT_BYTES_MAX);
+    char guid[GUID_TEXT_BYTES];
+    guid_print(&e->filter.guid, guid);
+    int err = text_print_filter(&e->filter, &text);
+    if (err < 0)
+        return err;
+    json_t *j =
+        json_pack("{s:I, s:s, s:s, s:I, s:s*}", "id", (json_int_t)e->filter.handle, "guid", guid,
+                  "text", text.s, "deadline_ns", (json_int_t)e->deadline_ns, "reason", e->reason);
+    if (!j)
+        return -ENOMEM;
+    *ret = j;
+    return 0;
+}
+
+int snapshot_print(const struct dynamic *l, const struct snapshot_origin *o, char **ret_text)
+{
+    _cleanup_(json_decrefp) json_t *filters = json_array();
+    if (!filters)
+        return -ENOMEM;
+    for (size_t i = 0; i < l->n; i++) {
+        json_t *j;
+        int err = entry_to_json(l->v[i], &j);
+        if (err < 0)
+            return err;
+        if (json_array_append_new(filters, j) < 0)
+            return -ENOMEM;
+    }
+    _cleanup_(json_decrefp) json_t *root =
+        json_pack("{s:i, s:s, s:I, s:I, s:I, s:O}", "format", FORMAT, "boot_id", o->boot_id,
+                  "netns_cookie", (json_int_t)o->netns_cookie, "next_id", (json_int_t)l->next_id,
+                  "n_filters", (json_int_t)l->n, "filters", filters);
+    char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+    if (!text)
+        return -ENOMEM;
+    *ret_text = text;
+    return 0;
+}
+
+static int corrupt(struct diag *d, const char *why)
+{
+    int err = diag_fail(d, DIAG_CORRUPT, "snapshot of the dynamic layer is damaged: %s", why);
+    diag_hint(d, "portwardd --forget-dynamic");
+    return err;
+}
+
+static int entry_from_json(json_t *j, struct dynamic *l, struct diag *d)
+{
+    json_int_t id, deadline;
+    const char *guid_text, *text, *reason = NULL;
+    struct filter f;
+    struct guid guid;
+    size_t index;
+    if (json_unpack(j, "{s:I, s:s, s:s, s:I, s?s}", "id", &id, "guid", &guid_text, "text", &text,
+                    "deadline_ns", &deadline, "reason", &reason) < 0)
+        return corrupt(d, "a filter lacks a member");
+    if (id <= 0 || id >= (json_int_t)l->next_id || deadline < 0 || guid_parse(guid_text, &guid) < 0)
+        return corrupt(d, "a filter has an impossible id, deadline or guid");
+    if (l->n > 0 && id <= (json_int_t)l->v[l->n - 1]->filter.handle)
+        return corrupt(d, "ids do not grow");
+    filter_init(&f);
+    int err = text_parse_filter(text, strlen(text), NULL, &f);
+    if (err == -ENOMEM)
+        return err;
+    if (err < 0)
+        return corrupt(d, "a filter cannot be read");
+    struct dynamic_new o = {.filter = &f,
+                            .guid = guid,
+                            .id = (uint32_t)id,
+                            .deadline_ns = (uint64_t)deadline,
+                            .reason = reason};
+    err = dynamic_add(l, &o, d, &index);
+    filter_done(&f);
+    return err;
+}
+
+static int entries_from_json(json_t *filters, struct dynamic *l, struct diag *d)
+{
+    size_t i;
+    json_t *j;
+    json_array_foreach(filters, i, j)
+    {
+        int err = entry_from_json(j, l, d);
+        if (err < 0)
+            return err;
+    }
+    return 0;
+}
+
+int snapshot_parse(const char *text, size_t len, const struct snapshot_origin *o, struct diag *d,
+                   struct dynamic *ret)
+{
+    _cleanup_(json_decrefp) json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    _cleanup_(dynamic_done) struct dynamic l = {0};
+    int format;
+    const char *boot_id;
+    json_int_t cookie, next_id, n_filters;
+    json_t *filters;
+    if (!root)
+        return corrupt(d, "not JSON");
+    if (json_unpack(root, "{s:i, s:s, s:I, s:I, s:I, s:o}", "format", &format, "boot_id", &boot_id,
+                    "netns_cookie", &cookie, "next_id", &next_id, "n_filters", &n_filters,
+                    "filters", &filters) < 0)
+        return corrupt(d, "a member is missing");
+    if (format != FORMAT)
+        return corrupt(d, "unknown format");
+    if (next_id < 0 || next_id >= UINT32_MAX || !json_is_array(filters) ||
+        (size_t)n_filters != json_array_size(filters))
+        return corrupt(d, "the number of filters is not what it says");
+    if (strcmp(boot_id, o->boot_id) == 0) {
+        l.next_id = (uint32_t)next_id;
+        int err = (uint64_t)cookie == o->netns_cookie ? entries_from_json(filters, &l, d) : 0;
+        if (err < 0)
+            return err;
+    }
+    *ret = l;
+    l = (struct dynamic){0};
+    return 0;
+}
+
+int snapshot_write(const char *dir, const struct dynamic *l, const struct snapshot_origin *o,
+                   struct diag *d)
+{
+    _cleanup_free_ char *text = NULL;
+    int err = snapshot_print(l, o, &text);
+    if (err < 0)
+        return err;
+    err = file_replace(dir, SNAPSHOT_NAME, text, strlen(text));
+    return err < 0 ? diag_errno(d, err, "cannot write '%s/%s'", dir, SNAPSHOT_NAME) : 0;
+}
+
+int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_exist, struct diag *d,
+                  struct dynamic *ret)
+{
+    _cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT(4096);
+    _cleanup_free_ char *text = NULL;
+    size_t len;
+    int err = strbuf_addf(&path, "%s/%s", dir, SNAPSHOT_NAME);
+    if (err < 0)
+        return err;
+    err = file_read(path.s, SNAPSHOT_BYTES_MAX, &text, &len);
+    if (err == -ENOENT && !must_exist) {
+        *ret = (struct dynamic){0};
+        return 0;
+    }
+    if (err == -ENOENT) {
+        err = diag_fail(d, DIAG_CORRUPT,
+                        "filters are in force, but '%s' with the dynamic ones is missing", path.s);
+        diag_hint(d, "portwardd --runtime-dir with the directory of the agent before, or "
+                     "--forget-dynamic");
+        return err;
+    }
+    if (err < 0)
+        return diag_errno(d, err, "cannot read '%s'", path.s);
+    err = snapshot_parse(text, len, o, d, ret);
+    if (err < 0 && d->code == DIAG_CORRUPT) {
+        struct diag why = *d;
+        err = diag_fail(d, why.code, "'%s': %s", path.s, why.message);
+        diag_hint(d, "%s", why.hint);
+    }
+    return err;
+}

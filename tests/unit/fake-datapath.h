@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A datapath without a kernel, for tests of the agent's state machine: images are kept as
+ * copies of the effective filters, the evaluator answers for the program, failures and lies are
+ * switched on by the test. It outlives agents as the kernel does: a new agent finds the pins of
+ * the one before. Defines every function of datapath.h that the agent calls. Included once. */
+#pragma once
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../../src/agent/internal.h"
+#include "eval/eval.h"
+#include "text/text.h"
+
+enum { FAKE_COUNTERS = 4096 };
+struct fake_image {
+    struct effective e;
+    struct effective_filter *v;
+    struct filter *filters;
+    struct filter_settings settings;
+    uint64_t generation;
+};
+struct datapath {
+    int worker_fd, rtnl_fd;
+};
+static struct {
+    struct agent *agent; /* the one that runs */
+    struct fake_image active;
+    bool adopted;
+    uint64_t candidate, flipping; /* generation numbers, 0 = none */
+    unsigned polls;
+    struct counter counters[FAKE_COUNTERS];
+    unsigned n_flips, n_abandoned;
+    /* what goes wrong */
+    bool lie, refuse_open;
+    int candidate_error, flip_error, worker_error; /* errno */
+    struct host host;
+    struct iface iface;
+    struct local_route routes[2];
+    struct datapath *dp;
+} fake = {
+    .iface = {.ifindex = 2, .name = "eth0", .role = IFACE_NORMAL, .zone = 1},
+    .routes = {{FAMILY_4, {0, 0xc0000201}, 32, LOCAL_UNICAST},
+               {FAMILY_6, {0x20010db800000000ULL, 1}, 128, LOCAL_UNICAST}},
+};
+
+/* The agent asks; tests run as anybody. */
+uid_t geteuid(void)
+{
+    return 0;
+}
+
+static void fake_image_done(struct fake_image *x)
+{
+    for (size_t i = 0; i < x->e.n; i++)
+        filter_done(&x->filters[i]);
+    free(x->filters);
+    free(x->v);
+    *x = (struct fake_image){0};
+}
+
+static void fake_image_copy(const struct effective *e, uint64_t generation, struct fake_image *ret)
+{
+    ret->v = calloc(e->n + 1, sizeof(*ret->v));
+    ret->filters = calloc(e->n + 1, sizeof(*ret->filters));
+    ret->settings = *e->settings;
+    for (size_t i = 0; i < e->n; i++) {
+        filter_init(&ret->filters[i]);
+        assert_int_equal(filter_copy(e->v[i].filter, &ret->filters[i]), 0);
+        ret->v[i] = e->v[i];
+        ret->v[i].filter = &ret->filters[i];
+        ret->v[i].policy = ret->v[i].rule = NULL;
+    }
+    ret->e = (struct effective){ret->v, e->n, &ret->settings, &fake.host};
+    ret->generation = generation;
+}
+
+/* Everything that survives agents is forgotten: a reboot. */
+static void fake_reset(void)
+{
+    fake_image_done(&fake.active);
+    fake.adopted = fake.lie = fake.refuse_open = false;
+    fake.candidate = fake.flipping = 0;
+    fake.candidate_error = fake.flip_error = fake.worker_error = 0;
+    fake.n_flips = fake.n_abandoned = 0;
+    fake.iface.dhcp4 = false;
+    memset(fake.counters, 0, sizeof(fake.counters));
+}
+
+/* Whether the image in force blocks a packet. */
+static bool fake_blocks(const char *packet)
+{
+    struct packet_text t = {0};
+    struct diag d = {0};
+    assert_int_equal(text_parse_packet(packet, strlen(packet), &d, &t), 0);
+    return fake.active.generation && eval_packet(&fake.active.e, &t.packet, agent_now_ns()).block;
+}
+
+int datapath_open(const struct datapath_options *o _unused_, struct diag *d, struct datapath **ret)
+{
+    if (fake.refuse_open)
+        return diag_fail(d, DIAG_SYSTEM, "another agent protects this network namespace");
+    struct datapath *dp = calloc(1, sizeof(*dp));
+    assert_non_null(dp);
+    dp->worker_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    dp->rtnl_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    fake.host =
+        (struct host){.local = fake.routes, .n_local = 2, .ifaces = &fake.iface, .n_ifaces = 1};
+    fake.adopted = fake.active.generation != 0;
+    fake.candidate = fake.flipping = 0;
+    fake.dp = *ret = dp;
+    return 0;
+}
+struct datapath *datapath_close(struct datapath *dp)
+{
+    if (dp) {
+        close(dp->worker_fd);
+        close(dp->rtnl_fd);
+        free(dp);
+    }
+    return fake.dp = NULL;
+}
+int datapath_collect_dead(const char *pin_root _unused_)
+{
+    return 0;
+}
+uint64_t datapath_netns_cookie(const struct datapath *dp _unused_)
+{
+    return 7;
+}
+uint64_t datapath_generation(const struct datapath *dp _unused_)
+{
+    return fake.active.generation;
+}
+bool datapath_adopted(const struct datapath *dp _unused_)
+{
+    return fake.adopted;
+}
+uint16_t datapath_tag_secret(const struct datapath *dp _unused_)
+{
+    return 64;
+}
+enum hook_mode datapath_hook(const struct datapath *dp _unused_)
+{
+    return HOOK_TCX;
+}
+const char *hook_mode_name(enum hook_mode m _unused_)
+{
+    return "tcx";
+}
+const struct host *datapath_host(const struct datapath *dp _unused_)
+{
+    return &fake.host;
+}
+int datapath_attach_all(struct datapath *dp _unused_, struct diag *d _unused_, unsigned *ret_n)
+{
+    *ret_n = 1;
+    return 0;
+}
+int datapath_iface_status(const struct datapath *dp _unused_, struct iface_status **ret,
+                          size_t *ret_n)
+{
+    struct iface_status *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    *s = (struct iface_status){2, "eth0", IFACE_NORMAL, true, true, 0};
+    *ret = s;
+    *ret_n = 1;
+    return 0;
+}
+int datapath_rtnl_fd(const struct datapath *dp)
+{
+    return dp->rtnl_fd;
+}
+int datapath_rtnl_process(struct datapath *dp, unsigned *ret_changes)
+{
+    uint64_t n;
+    (void)!read(dp->rtnl_fd, &n, sizeof(n));
+    *ret_changes = HOST_CHANGED_DHCP;
+    return 0;
+}
+int datapath_reconcile(struct datapath *dp _unused_)
+{
+    return 0;
+}
+
+static void fake_worker_ends(struct datapath *dp)
+{
+    uint64_t one = 1;
+    assert_int_equal(write(dp->worker_fd, &one, sizeof(one)), sizeof(one));
+}
+
+int datapath_candidate(struct datapath *dp _unused_, const struct image *img,
+                       uint32_t n_counters _unused_, struct diag *d)
+{
+    if (fake.candidate_error)
+        return diag_errno(d, fake.candidate_error, "cannot make a map");
+    assert_int_equal(fake.candidate, 0);
+    assert_true(img->generation > fake.active.generation);
+    fake.candidate = img->generation;
+    fake.polls = 0;
+    return 0;
+}
+int datapath_flip(struct datapath *dp _unused_, struct diag *d)
+{
+    if (fake.flip_error)
+        return diag_errno(d, fake.flip_error, "cannot flip");
+    fake.flipping = fake.candidate;
+    fake.candidate = 0;
+    fake.polls = 0;
+    return 0;
+}
+void datapath_abandon(struct datapath *dp _unused_)
+{
+    fake.candidate = fake.flipping = 0;
+    fake.n_abandoned++;
+}
+static void fake_flip(void)
+{
+    fake_image_done(&fake.active);
+    fake_image_copy(&fake.agent->install.next->e, fake.flipping, &fake.active);
+    fake.n_flips++;
+}
+/* Seen at the second look; the worker ends at the same time. */
+int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generation)
+{
+    uint64_t waits = root_slot == DATAPATH_CANDIDATE ? fake.candidate : fake.flipping;
+    if (waits != generation)
+        return root_slot == DATAPATH_ACTIVE && fake.active.generation == generation;
+    if (++fake.polls != 2)
+        return fake.polls > 2;
+    fake_worker_ends(dp);
+    if (root_slot == DATAPATH_ACTIVE && fake.worker_error)
+        return --fake.polls, 0;
+    if (root_slot == DATAPATH_ACTIVE)
+        fake_flip();
+    return 1;
+}
+int datapath_worker_fd(const struct datapath *dp)
+{
+    return dp->worker_fd;
+}
+int datapath_worker_process(struct datapath *dp)
+{
+    uint64_t n;
+    if (read(dp->worker_fd, &n, sizeof(n)) != sizeof(n))
+        return -EAGAIN;
+    return fake.flipping && fake.worker_error ? -fake.worker_error : 0;
+}
+int datapath_test(struct datapath *dp _unused_, unsigned root_slot, const uint8_t *frame,
+                  size_t len, const struct packet_meta *meta, struct datapath_answer *ret)
+{
+    struct effective e =
+        root_slot == DATAPATH_CANDIDATE ? fake.agent->install.next->e : fake.active.e;
+    e.host = &fake.host;
+    struct verdict v = eval_frame(&e, frame, len, meta, agent_now_ns());
+    *ret = (struct datapath_answer){
+        .block = v.block,
+        .reason = v.reason,
+        .by_filter = v.decider == DECIDED_FILTER,
+        .generation =
+            (uint32_t)(root_slot == DATAPATH_CANDIDATE ? fake.candidate : fake.active.generation),
+        .counter_id = v.counter_id,
+        .weight = v.weight,
+        .tier = v.tier};
+    if (fake.lie && ret->by_filter && ret->block)
+        ret->block = false;
+    return 0;
+}
+int datapath_counters(struct datapath *dp _unused_, uint32_t first, uint32_t n, struct counter *out)
+{
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = first + i < FAKE_COUNTERS ? fake.counters[first + i] : (struct counter){0, 0};
+    return 0;
+}
+int datapath_counter_reset(struct datapath *dp _unused_, uint32_t id)
+{
+    if (id < FAKE_COUNTERS)
+        fake.counters[id] = (struct counter){0, 0};
+    return 0;
+}
+int datapath_stats(struct datapath *dp _unused_, enum direction dir _unused_, uint64_t *ret_passed,
+                   uint64_t ret_dropped[_DROP_REASON_MAX])
+{
+    *ret_passed = 1;
+    memset(ret_dropped, 0, _DROP_REASON_MAX * sizeof(*ret_dropped));
+    return 0;
+}

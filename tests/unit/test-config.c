@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* portward.conf: every key with every value, every kind of error with its place, and that a
+ * text with an error changes nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "../../src/agent/config.h"
+
+static struct agent_config parse_ok(const char *text)
+{
+    struct agent_config c;
+    struct diag d = {0};
+    agent_config_init(&c);
+    int err = agent_config_parse("x.conf", text, strlen(text), &c, &d);
+    if (err < 0)
+        print_message("%s\n", d.message);
+    assert_int_equal(err, 0);
+    return c;
+}
+
+static void refused(const char *text, enum diag_code code, const char *message, const char *hint)
+{
+    struct agent_config c, before;
+    struct diag d = {0};
+    agent_config_init(&c);
+    c.filter.exempt = 2;
+    before = c;
+    assert_true(agent_config_parse("x.conf", text, strlen(text), &c, &d) < 0);
+    assert_string_equal(d.message, message);
+    assert_int_equal(d.code, code);
+    assert_non_null(strstr(d.hint, hint));
+    assert_memory_equal(&c, &before, sizeof(c));
+}
+
+static void test_defaults(void **state _unused_)
+{
+    struct agent_config c = parse_ok("");
+    assert_int_equal(c.filter.exempt, 3);
+    assert_false(c.filter.masqueraded_pass);
+    assert_false(c.filter.source_route_classify);
+    assert_false(c.filter.dhcp_client_off);
+    assert_false(c.filter.counters_off);
+    assert_int_equal(c.filter.n_failsafe, 0);
+    assert_int_equal(c.hook, HOOK_AUTO);
+    assert_false(c.lost_on_stop);
+}
+
+static void test_every_key(void **state _unused_)
+{
+    assert_int_equal(parse_ok("[filter]\nexempt = 0\n").filter.exempt, 0);
+    assert_int_equal(parse_ok("[filter]\nexempt=1").filter.exempt, 1);
+    assert_int_equal(parse_ok("[filter]\n\texempt\t=\t2\r\n").filter.exempt, 2);
+    assert_true(parse_ok("[filter]\nmasqueraded = pass\n").filter.masqueraded_pass);
+    assert_false(parse_ok("[filter]\nmasqueraded = judge\n").filter.masqueraded_pass);
+    assert_true(parse_ok("[filter]\nsource-route = classify\n").filter.source_route_classify);
+    assert_false(parse_ok("[filter]\nsource-route = drop\n").filter.source_route_classify);
+    assert_true(parse_ok("[filter]\ndhcp-client = off\n").filter.dhcp_client_off);
+    assert_false(parse_ok("[filter]\ndhcp-client = auto\n").filter.dhcp_client_off);
+    assert_int_equal(parse_ok("[datapath]\nhook = tcx\n").hook, HOOK_TCX);
+    assert_int_equal(parse_ok("[datapath]\nhook = clsact\n").hook, HOOK_CLSACT);
+    assert_int_equal(parse_ok("[datapath]\nhook = auto\n").hook, HOOK_AUTO);
+    assert_true(parse_ok("[datapath]\ncounters = off\n").filter.counters_off);
+    assert_false(parse_ok("[datapath]\ncounters = on\n").filter.counters_off);
+    assert_true(parse_ok("[dynamic]\nlost-on-stop = yes\n").lost_on_stop);
+    assert_false(parse_ok("[dynamic]\nlost-on-stop = no\n").lost_on_stop);
+}
+
+static void test_failsafe(void **state _unused_)
+{
+    struct agent_config c = parse_ok("# comment\n; another\n\n[ safety ]\n"
+                                     "failsafe = tcp/22 from 192.0.2.0/24, udp/53 from any\n");
+    assert_int_equal(c.filter.n_failsafe, 2);
+    assert_int_equal(c.filter.failsafe[0].port, 22);
+    assert_int_equal(c.filter.failsafe[0].prefix_len, 24);
+    assert_int_equal(c.filter.failsafe[1].family, FAMILY_ANY);
+}
+
+static void test_later_file_replaces(void **state _unused_)
+{
+    struct agent_config c = parse_ok("[safety]\nfailsafe = tcp/22 from any, tcp/23 from any\n"
+                                     "[filter]\nexempt = 1\n");
+    struct diag d = {0};
+    const char *more = "[safety]\nfailsafe = tcp/2222 from 192.0.2.1\n";
+    assert_int_equal(agent_config_parse("y.conf", more, strlen(more), &c, &d), 0);
+    assert_int_equal(c.filter.n_failsafe, 1);
+    assert_int_equal(c.filter.failsafe[0].port, 2222);
+    assert_int_equal(c.filter.exempt, 1);
+    const char *none = "[safety]\nfailsafe =\n";
+    assert_int_equal(agent_config_parse("z.conf", none, strlen(none), &c, &d), 0);
+    assert_int_equal(c.filter.n_failsafe, 0);
+}
+
+static void test_errors(void **state _unused_)
+{
+    refused("[filter]\n\nexmpt = 3\n", DIAG_UNKNOWN_WORD,
+            "x.conf:3: unknown key 'exmpt' in [filter]",
+            "exempt, masqueraded, source-route, dhcp-client");
+    refused("[filters]\n", DIAG_UNKNOWN_WORD, "x.conf:1: unknown section [filters]", "[filter]");
+    refused("[filter\n", DIAG_SYNTAX, "x.conf:1: section '[filter' does not end with ']'", "[");
+    refused("exempt = 3\n", DIAG_SYNTAX, "x.conf:1: key 'exempt' stands before any section", "[");
+    refused("[filter]\nexempt\n", DIAG_SYNTAX,
+            "x.conf:2: 'exempt' is neither a section nor 'key = value'", "exempt = 3");
+    refused("[filter]\nexempt = 4\n", DIAG_SYNTAX, "x.conf:2: value '4' does not fit 'exempt'",
+            "exempt = 0|1|2|3");
+    refused("[filter]\nexempt =\n", DIAG_SYNTAX, "x.conf:2: value '' does not fit 'exempt'",
+            "exempt = ");
+    refused("[filter]\nexempt = 3 # no\n", DIAG_SYNTAX,
+            "x.conf:2: value '3 # no' does not fit 'exempt'", "exempt = ");
+    refused("[filter]\nmasqueraded = 0|1\n", DIAG_SYNTAX,
+            "x.conf:2: value '0|1' does not fit 'masqueraded'", "judge|pass");
+    refused("[dynamic]\nlost-on-stop = true\n", DIAG_SYNTAX,
+            "x.conf:2: value 'true' does not fit 'lost-on-stop'", "no|yes");
+    refused("[filter]\nexempt = 3\nexempt = 3\n", DIAG_DUPLICATE,
+            "x.conf:3: key 'exempt' is given twice in [filter]", "later file");
+    refused("[filter]\nhook = tcx\n", DIAG_UNKNOWN_WORD, "x.conf:2: unknown key 'hook' in [filter]",
+            "exempt");
+}
+
+static void test_later_versions(void **state _unused_)
+{
+    static const char *const sections[] = {"boot", "profiles", "log",    "scan",   "mpp",
+                                           "rpc",  "domain",   "compat", "console"};
+    static const char *const keys[][2] = {
+        {"datapath", "guard"},    {"datapath", "raw-egress"},  {"datapath", "attach"},
+        {"safety", "confirm"},    {"safety", "auto-confirm"},  {"safety", "confirm-from"},
+        {"safety", "management"}, {"safety", "failsafe-lock"},
+    };
+    char text[128], message[160];
+    for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
+        snprintf(text, sizeof(text), "[%s]\n", sections[i]);
+        snprintf(message, sizeof(message),
+                 "x.conf:1: section [%s] is not supported by this version", sections[i]);
+        refused(text, DIAG_NOT_ENFORCED, message, "remove");
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        snprintf(text, sizeof(text), "[%s]\n%s = on\n", keys[i][0], keys[i][1]);
+        snprintf(message, sizeof(message),
+                 "x.conf:2: key '%s' in [%s] is not supported by this version", keys[i][1],
+                 keys[i][0]);
+        refused(text, DIAG_NOT_ENFORCED, message, "remove");
+    }
+}
+
+static void test_failsafe_errors(void **state _unused_)
+{
+    struct agent_config c;
+    struct diag d = {0};
+    const char *text = "[filter]\nexempt = 1\n[safety]\nfailsafe = tcp/22\n";
+    agent_config_init(&c);
+    assert_true(agent_config_parse("x.conf", text, strlen(text), &c, &d) < 0);
+    assert_memory_equal(d.message, "x.conf:4: ", 10);
+    assert_int_equal(c.filter.exempt, 3);
+}
+
+static void test_nul_byte(void **state _unused_)
+{
+    struct agent_config c;
+    struct diag d = {0};
+    agent_config_init(&c);
+    assert_true(agent_config_parse("x.conf", "[filter]\0\n", 10, &c, &d) < 0);
+    assert_non_null(strstr(d.message, "NUL"));
+}
+
+static void write_file(const char *dir, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof(path), "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void test_files(void **state _unused_)
+{
+    char dir[] = "/tmp/pw-config-XXXXXX", path[256], sub[256];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/own.conf", dir);
+    struct agent_options o = {.config = path, .vendor_dir = dir};
+    struct agent_config c;
+    struct diag d = {0};
+    /* Neither exists: defaults; but a check of a file that is not there fails. */
+    assert_int_equal(agent_config_load(&o, &d, &c), 0);
+    assert_int_equal(c.filter.exempt, 3);
+    assert_true(agent_check_config(&o, &d) < 0);
+    assert_non_null(strstr(d.message, path));
+    /* The vendor's values lie under the administrator's. */
+    write_file(dir, "portward.conf", "[filter]\nexempt = 1\nmasqueraded = pass\n");
+    write_file(dir, "own.conf", "[filter]\nexempt = 2\n");
+    assert_int_equal(agent_config_load(&o, &d, &c), 0);
+    assert_int_equal(c.filter.exempt, 2);
+    assert_true(c.filter.masqueraded_pass);
+    assert_int_equal(agent_check_config(&o, &d), 0);
+    /* conf.d beside a named file is not ours. */
+    snprintf(sub, sizeof(sub), "%s/conf.d", dir);
+    assert_int_equal(mkdir(sub, 0700), 0);
+    write_file(sub, "a.conf", "[nonsense]\n");
+    assert_int_equal(agent_config_load(&o, &d, &c), 0);
+    /* What cannot be read is an error, not a default. */
+    o.config = sub;
+    assert_true(agent_config_load(&o, &d, &c) < 0);
+    assert_non_null(strstr(d.message, "cannot read configuration"));
+    static const char *const names[] = {"conf.d/a.conf", "own.conf", "portward.conf"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+        assert_int_equal(unlink(path), 0);
+    }
+    assert_int_equal(rmdir(sub), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_failsafe),        cmocka_unit_test(test_later_file_replaces),
+        cmocka_unit_test(test_errors),          cmocka_unit_test(test_later_versions),
+        cmocka_unit_test(test_failsafe_errors), cmocka_unit_test(test_nul_byte),
+        cmocka_unit_test(test_files),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
