@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What server.c (life, event loop) and exchange.c (callbacks of libmicrohttpd) share. */
+#pragma once
+#include <microhttpd.h>
+
+#include "api/server.h"
+#include "request.h"
+
+struct sd_event_source;
+
+/* One accepted connection. */
+struct conn {
+    struct api_server *server;
+    int fd;
+    struct api_peer peer;
+    enum api_right right;
+    uint64_t deadline_ms; /* until then the current request must be here; 0 = it is */
+    struct conn *prev, *next;
+};
+
+/* One request on a connection. */
+struct exchange {
+    struct request request;
+    struct conn *conn;
+    struct MHD_Connection *mhd;
+    size_t body_max;
+    bool refused; /* the body is thrown away, request.diag is the answer */
+    size_t body_seen;
+    char *body;
+    size_t body_len, body_cap;
+    struct exchange *prev, *next;
+};
+
+_Static_assert(offsetof(struct exchange, request) == 0, "a request is found in its exchange");
+
+struct api_server {
+    struct agent *agent;
+    struct MHD_Daemon *daemon;
+    struct sd_event_source *io, *timer;
+    int listen_fd;
+    char *path;
+    char *group_file, *passwd_file, *admin_group, *read_group;
+    uint64_t request_timeout_ms;
+    struct conn *conns;
+    unsigned n_conns;
+    struct exchange *exchanges;
+    size_t body_bytes;  /* of all exchanges */
+    unsigned denied;    /* permission events left in this minute */
+    uint64_t denied_ms; /* when that began */
+    bool stopping;      /* nothing new is begun */
+};
+
+/* --- server.c --- */
+uint64_t server_now_ms(void);
+/* Lets libmicrohttpd work and sets the timer anew. Not from inside its callbacks. */
+void server_run(struct api_server *s);
+/* Has server_run() called from the event loop, soon. */
+void server_kick(struct api_server *s);
+
+/* --- exchange.c --- */
+enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
+                                const char *method, const char *version, const char *data,
+                                size_t *size, void **con_cls);
+void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+                        enum MHD_RequestTerminationCode why);
+void conn_changed(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                  enum MHD_ConnectionNotificationCode what);
+size_t exchange_unescape(void *cls, struct MHD_Connection *mhd, char *s);
+/* Answers one that waits for the agent, which will not answer any more. */
+void exchange_abandon(struct exchange *x);

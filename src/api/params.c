@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* api/params.c: members of bodies and parameters of queries into struct api_params. Called by
+ * server.c and routes.c. Strict: what a route does not take is refused, never ignored; every
+ * member has one type; a name given twice is an error (for bodies jansson sees it). */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "request.h"
+
+enum param_type { TYPE_STRING, TYPE_FLAG, TYPE_STRINGS };
+enum { ITEMS_MAX = 65536 }; /* LIMIT_DYNAMIC_FILTERS: more cannot exist */
+_Static_assert((int)ITEMS_MAX == (int)LIMIT_DYNAMIC_FILTERS, "as many items as dynamic filters");
+
+static const struct {
+    const char *name;
+    enum param_type type;
+} table[_PARAM_MAX] = {
+    [PARAM_TEXT] = {"text", TYPE_STRING},
+    [PARAM_NAME] = {"name", TYPE_STRING},
+    [PARAM_PACKET] = {"packet", TYPE_STRING},
+    [PARAM_REASON] = {"reason", TYPE_STRING},
+    [PARAM_LAYER] = {"layer", TYPE_STRING},
+    [PARAM_POLICY] = {"policy", TYPE_STRING},
+    [PARAM_REPLACE] = {"replace", TYPE_FLAG},
+    [PARAM_CREATE] = {"create", TYPE_FLAG},
+    [PARAM_PERSISTENT] = {"persistent", TYPE_FLAG},
+    [PARAM_LIVE] = {"live", TYPE_FLAG},
+    [PARAM_ALL] = {"all", TYPE_FLAG},
+    [PARAM_SOURCE] = {"source", TYPE_FLAG},
+    [PARAM_ITEMS] = {"items", TYPE_STRINGS},
+};
+
+const char *param_name(enum param p)
+{
+    return table[p].name;
+}
+
+/* The parameter of this name that the route takes, or negative with r->diag. */
+static int find(struct request *r, const char *name, enum param *ret)
+{
+    for (int i = 0; i < _PARAM_MAX; i++)
+        if ((r->route->params & PARAM_BIT(i)) && strcmp(table[i].name, name) == 0) {
+            *ret = (enum param)i;
+            return 0;
+        }
+    return diag_fail(&r->diag, DIAG_USAGE, "unknown member '%s'", name);
+}
+
+static int fail_type(struct request *r, enum param p)
+{
+    static const char *const wanted[] = {
+        [TYPE_STRING] = "a string",
+        [TYPE_FLAG] = "true or false",
+        [TYPE_STRINGS] = "an array of strings",
+    };
+
+    return diag_fail(&r->diag, DIAG_USAGE, "member '%s' must be %s", table[p].name,
+                     wanted[table[p].type]);
+}
+
+static int take_items(struct request *r, const json_t *value)
+{
+    size_t n = json_array_size(value), i;
+    const json_t *v;
+
+    if (n == 0)
+        return fail_type(r, PARAM_ITEMS);
+    if (n > ITEMS_MAX)
+        return diag_fail(&r->diag, DIAG_LIMIT, "more than %d items in one request", ITEMS_MAX);
+    r->params.items = calloc(n, sizeof(*r->params.items));
+    if (!r->params.items)
+        return diag_errno(&r->diag, ENOMEM, "cannot read the request");
+    json_array_foreach(value, i, v)
+    {
+        if (!json_is_string(v))
+            return fail_type(r, PARAM_ITEMS);
+        r->params.items[r->params.n_items++] = json_string_value(v);
+    }
+    return 0;
+}
+
+static int take_member(struct request *r, const char *name, const json_t *value)
+{
+    enum param p;
+    int e = find(r, name, &p);
+
+    if (e < 0)
+        return e;
+    if (json_is_null(value))
+        return 0; /* as if it were not there */
+    switch (table[p].type) {
+    case TYPE_STRING:
+        if (!json_is_string(value))
+            return fail_type(r, p);
+        r->params.text[p] = json_string_value(value);
+        return 0;
+    case TYPE_FLAG:
+        if (!json_is_boolean(value))
+            return fail_type(r, p);
+        r->params.flag[p] = json_is_true(value);
+        return 0;
+    case TYPE_STRINGS:
+        return take_items(r, value);
+    }
+    return -EINVAL;
+}
+
+int params_from_body(struct request *r, const char *body, size_t len)
+{
+    json_error_t error;
+    const char *name;
+    json_t *value;
+
+    if (len == 0)
+        return 0;
+    r->body = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
+    if (!r->body)
+        return diag_fail(&r->diag, DIAG_USAGE, "body is not JSON: line %d column %d: %s",
+                         error.line, error.column, error.text);
+    if (!json_is_object(r->body))
+        return diag_fail(&r->diag, DIAG_USAGE, "body is not a JSON object");
+    json_object_foreach(r->body, name, value)
+    {
+        int e = take_member(r, name, value);
+
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+/* "1" and nothing at all set a flag, "0" does not. */
+static int take_query_flag(struct request *r, enum param p, const char *text)
+{
+    if (*text && strcmp(text, "1") != 0 && strcmp(text, "0") != 0)
+        return diag_fail(&r->diag, DIAG_USAGE, "parameter '%s' must be 0 or 1", table[p].name);
+    r->params.flag[p] = strcmp(text, "0") != 0;
+    return 0;
+}
+
+int params_from_query(struct request *r, const char *key, const char *value)
+{
+    _cleanup_free_ char *name = NULL, *text = NULL;
+    enum param p;
+    char **grown;
+    int e;
+
+    if (route_decode(key, strlen(key), &name) < 0 ||
+        route_decode(value ? value : "", value ? strlen(value) : 0, &text) < 0)
+        return diag_fail(&r->diag, DIAG_USAGE, "query is not valid percent-encoded UTF-8");
+    e = find(r, name, &p);
+    if (e < 0)
+        return e;
+    if (r->params.text[p])
+        return diag_fail(&r->diag, DIAG_USAGE, "parameter '%s' is given twice", name);
+    grown = reallocarray(r->query_text, r->n_query + 1, sizeof(*grown));
+    if (!grown)
+        return diag_errno(&r->diag, ENOMEM, "cannot read the request");
+    r->query_text = grown;
+    r->params.text[p] = text;
+    r->query_text[r->n_query++] = TAKE_PTR(text);
+    return table[p].type == TYPE_FLAG ? take_query_flag(r, p, r->params.text[p]) : 0;
+}
+
+int params_check(struct request *r)
+{
+    const char *reason = r->params.text[PARAM_REASON];
+
+    for (int i = 0; i < _PARAM_MAX; i++)
+        if ((r->route->required & PARAM_BIT(i)) && !r->params.text[i] &&
+            !(i == PARAM_ITEMS && r->params.n_items))
+            return diag_fail(&r->diag, DIAG_USAGE, "member '%s' is missing", table[i].name);
+    if (reason && strlen(reason) > LIMIT_REASON_BYTES)
+        return diag_fail(&r->diag, DIAG_LIMIT, "reason exceeds %d bytes", LIMIT_REASON_BYTES);
+    return 0;
+}

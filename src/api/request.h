@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One request on its way: what server.c received, what the routes make of it, and the answer.
+ * Knows nothing of libmicrohttpd; server.c alone does. */
+#pragma once
+#include <jansson.h>
+
+#include "agent/agent.h"
+#include "apiclient/document.h"
+#include "rights.h"
+
+/* Members of bodies and parameters of queries; each route takes some of them. */
+enum param {
+    PARAM_TEXT,
+    PARAM_NAME,
+    PARAM_PACKET,
+    PARAM_REASON,
+    PARAM_LAYER,
+    PARAM_POLICY,
+    PARAM_REPLACE,
+    PARAM_CREATE,
+    PARAM_PERSISTENT,
+    PARAM_LIVE,
+    PARAM_ALL,
+    PARAM_SOURCE,
+    PARAM_ITEMS,
+    _PARAM_MAX,
+};
+#define PARAM_BIT(p) (1u << (p))
+
+struct api_params {
+    const char *text[_PARAM_MAX]; /* strings, borrowed from the request */
+    bool flag[_PARAM_MAX];
+    const char **items; /* owned array of borrowed strings */
+    size_t n_items;
+};
+
+enum { API_CAPTURES = 2 };
+
+struct request;
+struct route {
+    const char *method;
+    const char *path; /* "*" stands for one segment */
+    const char *verb; /* of the schema */
+    enum api_right right;
+    size_t body_max;   /* 0 = takes no body */
+    unsigned params;   /* PARAM_BIT()s it takes, in the query for GET, in the body otherwise */
+    unsigned required; /* of these */
+    enum api_text_origin origin;
+    /* 0: the answer is written. 1: it comes later. Negative: r->diag. */
+    int (*handle)(struct request *r);
+};
+
+struct request {
+    struct agent *agent;
+    const struct api_peer *peer;
+    enum api_right right;
+    const char *client; /* "cli" or "api", static */
+    const struct route *route;
+    char *capture[API_CAPTURES]; /* decoded, owned */
+    struct api_params params;
+    json_t *body;      /* what params point into, owned */
+    char **query_text; /* the same for a query: owned strings, n_query of them */
+    size_t n_query;
+    struct diag diag;
+
+    /* the answer */
+    const char *verb; /* of its schema, static */
+    bool answered;
+    unsigned status;
+    struct strbuf answer;
+
+    /* a change under way */
+    bool waiting;
+    uint64_t change_id;
+    void (*reply)(struct request *r, const struct agent_result *result);
+    void (*wake)(struct request *r); /* set by server.c: the answer is there */
+};
+void request_done(struct request *r);
+
+/* --- routes.c --- */
+/* Finds the route and decodes the captures; else negative with r->diag. */
+_must_check_ int route_find(struct request *r, const char *method, const char *path);
+/* Refuses whom r->right is not enough for. */
+_must_check_ int route_authorise(struct request *r);
+/* Runs the route's handler with the complete request and writes whatever answer there is. */
+void route_run(struct request *r, const char *body, size_t body_len);
+/* Percent-decoding of one segment or value: owned text, or negative (bad escape, NUL, not
+ * UTF-8). */
+_must_check_ int route_decode(const char *s, size_t n, char **ret);
+extern const struct route api_routes[];
+extern const size_t api_n_routes;
+
+/* --- params.c --- */
+_must_check_ int params_from_body(struct request *r, const char *body, size_t len);
+_must_check_ int params_from_query(struct request *r, const char *key, const char *value);
+_must_check_ int params_check(struct request *r);
+const char *param_name(enum param p);
+
+/* --- answer.c --- */
+void answer_error(struct request *r, const struct diag_list *l);
+void answer_diag(struct request *r);
+/* Envelope around data, which is taken over. */
+int answer_data(struct request *r, uint64_t generation, json_t *data, json_t *warnings);
+/* The same in pieces. */
+void answer_begin(struct request *r, uint64_t generation);
+int answer_end(struct request *r, json_t *warnings);
+
+/* The text to send where an answer is empty because memory ran out. */
+const char *answer_fallback(size_t *ret_len);
+
+/* --- handlers --- */
+int handle_status(struct request *r);
+int handle_list(struct request *r);
+int handle_counters(struct request *r);
+int handle_policies(struct request *r);
+int handle_policy_text(struct request *r);
+int handle_explain(struct request *r);
+int handle_filter_add(struct request *r);
+int handle_filter_delete(struct request *r);
+int handle_flush(struct request *r);
+int handle_policy_load(struct request *r);
+int handle_policy_delete(struct request *r);
+int handle_assign(struct request *r);
+int handle_unassign(struct request *r);
+int handle_rule_add(struct request *r);
+int handle_rule_delete(struct request *r);
+int handle_counters_reset(struct request *r);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cli/ask.c: one question to the agent and its answer. Called by every verb. With --json the
+ * answer's body goes to stdout byte by byte as the agent wrote it, for failures too. */
+#include <errno.h>
+#include <string.h>
+
+#include "cli/context.h"
+
+void cli_set_string(json_t *body, const char *key, const char *value)
+{
+    if (json_object_set_new(body, key, json_string(value)) < 0)
+        cli_out_of_memory();
+}
+
+void cli_set_flag(json_t *body, const char *key, bool value)
+{
+    if (value && json_object_set_new(body, key, json_true()) < 0)
+        cli_out_of_memory();
+}
+
+json_t *cli_change_body(struct cli *c)
+{
+    json_t *body = json_object();
+
+    if (!body)
+        cli_out_of_memory();
+    if (c->args.value[OPT_REASON])
+        cli_set_string(body, "reason", c->args.value[OPT_REASON]);
+    return body;
+}
+
+const json_t *cli_data(const json_t *doc)
+{
+    return json_object_get(doc, "data");
+}
+
+const char *cli_str(const json_t *object, const char *key)
+{
+    const char *s = json_string_value(json_object_get(object, key));
+
+    return s ? s : "";
+}
+
+int64_t cli_int(const json_t *object, const char *key, int64_t unknown)
+{
+    const json_t *j = json_object_get(object, key);
+
+    return json_is_integer(j) ? json_integer_value(j) : unknown;
+}
+
+static int fail_not_understood(struct cli *c, const struct api_answer *a)
+{
+    struct diag d;
+
+    (void)diag_fail(&d, DIAG_AGENT, "answer of the agent is not understood (%s, status %u)",
+                    c->socket_path, a->status);
+    return cli_fail(c, &d);
+}
+
+static void print_body(struct cli *c, const struct api_answer *a)
+{
+    (void)fwrite(a->body, 1, a->body_len, c->env->out); /* errors are looked at at the end */
+    if (a->body_len == 0 || a->body[a->body_len - 1] != '\n')
+        (void)fputc('\n', c->env->out);
+}
+
+/* Exit code of an answer that is an error document; 0: it is a good one. */
+static int take_answer(struct cli *c, const struct api_answer *a, json_t **ret_doc)
+{
+    _cleanup_json_ json_t *doc = json_loadb(a->body, a->body_len, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *ok = json_object_get(doc, "ok");
+
+    if (!json_is_boolean(ok) || (json_is_true(ok) && !json_is_object(cli_data(doc))) ||
+        (json_is_false(ok) && cli_int(doc, "exit", 0) <= 0))
+        return fail_not_understood(c, a);
+    c->generation = cli_int(doc, "generation", 0);
+    if (c->json)
+        print_body(c, a);
+    if (json_is_false(ok))
+        return c->json ? (int)cli_int(doc, "exit", 1) : cli_report_error(c, doc);
+    *ret_doc = TAKE_PTR(doc);
+    return 0;
+}
+
+int cli_policy_target(struct cli *c, const char *name, const char *rest, struct strbuf *target)
+{
+    (void)strbuf_add(target, "/v1/policies/"); /* errors are sticky */
+    (void)api_target_add_segment(target, name);
+    if (strbuf_add(target, rest) < 0)
+        return cli_fail_usage(c, NULL, "name of the policy is too long");
+    return *name ? 0 : cli_fail_usage(c, "portward policy list", "name of the policy is empty");
+}
+
+int cli_try_ask(struct cli *c, const char *method, const char *target, json_t *body, struct diag *d,
+                json_t **ret_doc)
+{
+    _cleanup_json_ json_t *owned = body;
+    _cleanup_free_ char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+    struct api_request r = {.method = method,
+                            .target = target,
+                            .body = text,
+                            .body_len = text ? strlen(text) : 0,
+                            .timeout_ms = c->timeout_ms};
+
+    if (body && !text)
+        cli_out_of_memory();
+    json_decrefp(&owned); /* a policy can be large: not kept twice while waiting */
+    if (api_client_call(c->socket_path, &r, d, &answer) < 0)
+        return -1;
+    return take_answer(c, &answer, ret_doc);
+}
+
+int cli_ask(struct cli *c, const char *method, const char *target, json_t *body, json_t **ret_doc)
+{
+    struct diag d;
+    int code = cli_try_ask(c, method, target, body, &d, ret_doc);
+
+    return code < 0 ? cli_fail(c, &d) : code;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cli/cmd_policy_load.c: `portward policy load`: checks a file here, with the parser that the
+ * agent uses, then has it stored. Called from the table of commands. An invalid file never
+ * reaches the agent. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "cli/context.h"
+#include "text/text.h"
+
+struct file_text {
+    char *s; /* owned */
+    size_t len, cap;
+};
+
+static void file_text_done(struct file_text *t)
+{
+    free(t->s);
+}
+
+/* Everything up to the end of f; one byte more than the limit is read to see that it is too
+ * long. */
+static int read_all(FILE *f, const char *name, struct file_text *t, struct diag *d)
+{
+    for (;;) {
+        size_t n;
+
+        if (array_reserve(&t->s, &t->cap, t->len + 64 * 1024, 1) < 0)
+            cli_out_of_memory();
+        n = fread(t->s + t->len, 1, t->cap - t->len - 1, f);
+        t->len += n;
+        if (t->len > LIMIT_POLICY_TEXT_BYTES)
+            return diag_fail(d, DIAG_LIMIT, "'%s' exceeds %d bytes", name, LIMIT_POLICY_TEXT_BYTES);
+        if (n == 0)
+            break;
+    }
+    if (ferror(f))
+        return diag_errno(d, errno, "cannot read '%s'", name);
+    t->s[t->len] = '\0';
+    return 0;
+}
+
+static int read_file(struct cli *c, const char *name, struct file_text *t)
+{
+    struct diag d;
+    FILE *f = strcmp(name, "-") == 0 ? c->env->in : fopen(name, "re");
+    int r;
+
+    if (!f) {
+        (void)diag_errno(&d, errno, "cannot open '%s'", name);
+        return cli_fail(c, &d);
+    }
+    r = read_all(f, name, t, &d);
+    if (f != c->env->in)
+        (void)fclose(f); /* was only read */
+    return r < 0 ? cli_fail(c, &d) : 0;
+}
+
+static int check_text(struct cli *c, const struct file_text *t, size_t *ret_n)
+{
+    struct diag_list dl = {0};
+    struct policy_list policies = {0};
+    struct diag d;
+    int r = text_parse_policies(t->s, t->len, &dl, &policies);
+
+    *ret_n = policies.n;
+    policy_list_done(&policies);
+    if (r == -ENOMEM)
+        cli_out_of_memory();
+    if (r < 0)
+        return cli_fail_list(c, &dl);
+    if (*ret_n == 0) {
+        (void)diag_fail(&d, DIAG_SYNTAX, "there is no policy in '%s'", c->source.file);
+        return cli_fail(c, &d);
+    }
+    return 0;
+}
+
+static void show_loaded(struct cli *c, const json_t *doc)
+{
+    const json_t *p, *data = cli_data(doc);
+    size_t warnings = json_array_size(json_object_get(doc, "warnings")), i;
+
+    json_array_foreach(json_object_get(data, "policies"), i, p)
+    {
+        bool none = strcmp(cli_str(p, "change"), "none") == 0;
+
+        (void)fputs(none ? "no change: " : "stored ", c->env->out);
+        cli_put_quoted(c, cli_str(p, "name"));
+        (void)fprintf(c->env->out, " revision %lld (", (long long)cli_int(p, "revision", 0));
+        cli_put_count(c, cli_int(p, "rules", 0), "rule");
+        (void)fputs(", ", c->env->out);
+        cli_put_count(c, (int64_t)warnings, "warning");
+        (void)fputs("), ", c->env->out);
+        if (json_is_true(json_object_get(p, "assigned")))
+            (void)fprintf(c->env->out, "assigned; generation %lld\n", (long long)c->generation);
+        else
+            (void)fputs("not assigned\n", c->env->out);
+    }
+}
+
+int cmd_policy_load(struct cli *c)
+{
+    _cleanup_(file_text_done) struct file_text text = {0};
+    _cleanup_json_ json_t *doc = NULL;
+    const char *name = c->args.value[OPT_NAME];
+    size_t n_policies;
+    json_t *body;
+    int code = read_file(c, c->words[0], &text);
+
+    if (code)
+        return code;
+    c->source = (struct cli_source){
+        .file = strcmp(c->words[0], "-") == 0 ? "stdin" : c->words[0],
+        .text = text.s,
+        .len = text.len,
+    };
+    code = check_text(c, &text, &n_policies);
+    if (code)
+        return code;
+    if (name && n_policies > 1)
+        return cli_fail_usage(c, NULL, "--name is for a file with one policy, '%s' has %zu",
+                              c->source.file, n_policies);
+    body = cli_change_body(c);
+    cli_set_string(body, "text", text.s);
+    if (name)
+        cli_set_string(body, "name", name);
+    cli_set_flag(body, "replace", c->args.given[OPT_REPLACE]);
+    code = cli_ask(c, "POST", "/v1/policies", body, &doc);
+    if (code || c->json)
+        return code;
+    cli_report_warnings(c, doc);
+    if (!c->quiet)
+        show_loaded(c, doc);
+    return 0;
+}

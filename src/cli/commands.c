@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cli/commands.c: the table of commands. Whoever adds a verb adds a line here, a cmd_*.c and a
+ * section in the man page; help and dispatch follow. Names are never abbreviated, so a new verb
+ * cannot change what an old script means. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/command.h"
+
+const struct cli_command cli_commands[] = {
+    {"status", "", "what is in force, and what is wrong",
+     "    portward status\n"
+     "    portward status --json\n",
+     "Exit 6 if a warning stands.\n", OPTION_BIT(OPT_WATCH), CMD_OFFLINE, 0, 0, cmd_status},
+
+    {"block", "FILTER [for DUR] [reason TEXT]", "block packets now",
+     "    portward block in udp port 1434\n"
+     "    portward block in tcp port 135,445 from 198.51.100.0/24 for 2h\n"
+     "    portward block in tcp port 445 override reason \"SMB worm\"\n",
+     "Adds one dynamic filter. It ends when it expires, by 'delete' or 'flush', or when the\n"
+     "host reboots; no stop, restart or crash of the agent lifts it. The same filter again\n"
+     "extends it. More specific permits stay, and are listed.\n",
+     OPTION_BIT(OPT_STRICT), CMD_MUTATES, 1, -1, cmd_block},
+
+    {"permit", "FILTER [for DUR] [reason TEXT]", "permit packets now",
+     "    portward permit in tcp port 135 from 10.1.1.0/24\n"
+     "    portward permit out udp to 192.0.2.53 port 53 for 15m\n",
+     "Adds one dynamic filter. It ends when it expires, by 'delete' or 'flush', when the agent\n"
+     "is stopped, or when the host reboots. The more specific filter decides; between equals\n"
+     "block wins.\n",
+     0, CMD_MUTATES, 1, -1, cmd_permit},
+
+    {"list", "[--layer LAYER] [--policy NAME] [--all]", "filters in force, with hits",
+     "    portward list\n"
+     "    portward list --layer dynamic\n"
+     "    portward list --policy \"Block RPC Ports\"\n",
+     "Override blocks first, then the most specific first. WEIGHT is hexadecimal.\n",
+     OPTION_BIT(OPT_LAYER) | OPTION_BIT(OPT_POLICY) | OPTION_BIT(OPT_ALL), 0, 0, 0, cmd_list},
+
+    {"delete", "ID... | FILTER", "delete dynamic filters",
+     "    portward delete d17\n"
+     "    portward delete d17 d18\n"
+     "    portward delete block in udp port 1434\n",
+     "All of them or none. Filters of a policy are deleted with 'rule delete'.\n", 0, CMD_MUTATES,
+     1, -1, cmd_delete},
+
+    {"flush", "", "delete all dynamic filters", "    portward flush\n",
+     "The assigned policy stays assigned.\n", 0, CMD_MUTATES, 0, 0, cmd_flush},
+
+    {"policy list", "", "stored policies", "    portward policy list\n", "", 0, 0, 0, 0,
+     cmd_policy_list},
+
+    {"policy show", "NAME [--source]", "a policy as text that 'policy load' takes",
+     "    portward policy show \"Block RPC Ports\"\n"
+     "    portward policy show \"Block RPC Ports\" > rpc.pw\n",
+     "Canonical text, or with --source as it was loaded, comments included.\n",
+     OPTION_BIT(OPT_SOURCE) | OPTION_BIT(OPT_EFFECTIVE), 0, 1, 1, cmd_policy_show},
+
+    {"policy load", "FILE|- [--name NAME] [--replace]", "check and store policies",
+     "    portward policy load rpc.pw\n"
+     "    portward policy load rpc.pw --replace\n"
+     "    portward policy show A | portward policy load - --name B\n",
+     "Changes packets only if the policy is assigned. On an error nothing is stored.\n",
+     OPTION_BIT(OPT_NAME) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES, 1, 1, cmd_policy_load},
+
+    {"policy assign", "NAME [--persistent]", "put a policy in force",
+     "    portward policy assign \"Block RPC Ports\"\n",
+     "It takes the place of the assigned one in one step, now and after a reboot.\n",
+     OPTION_BIT(OPT_PERSISTENT), CMD_MUTATES, 1, 1, cmd_policy_assign},
+
+    {"policy unassign", "[--persistent]", "take the assigned policy out of force",
+     "    portward policy unassign\n"
+     "    portward policy unassign -y\n",
+     "This opens what the policy blocked.\n", OPTION_BIT(OPT_PERSISTENT), CMD_MUTATES | CMD_ASKS, 0,
+     0, cmd_policy_unassign},
+
+    {"policy delete", "NAME", "delete a stored policy",
+     "    portward policy delete \"Block RPC Ports\"\n", "Refused (5) while it is assigned.\n", 0,
+     CMD_MUTATES, 1, 1, cmd_policy_delete},
+
+    {"rule add", "POLICY NAME FILTER [--create] [--replace]", "add a rule to a policy",
+     "    portward rule add \"Block RPC Ports\" \"Block 135\" block in tcp port 135\n"
+     "    portward rule add --create Web \"Allow HTTP\" permit in tcp port 80,443\n",
+     "The filter begins with its action. An existing name with another filter is refused (5)\n"
+     "unless --replace.\n",
+     OPTION_BIT(OPT_CREATE) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES, 3, -1, cmd_rule_add},
+
+    {"rule delete", "POLICY NAME", "delete a rule of a policy",
+     "    portward rule delete \"Block RPC Ports\" \"Block 135\"\n", "", 0, CMD_MUTATES, 2, 2,
+     cmd_rule_delete},
+
+    {"explain", "PACKET [--live] [--expect VERDICT]", "say what decides a packet, and why",
+     "    portward explain in tcp from 10.1.1.7 to me port 135\n"
+     "    portward explain in udp from 2001:db8::7 port 53 to me port 1434 on eth0 --live\n"
+     "    portward explain in tcp from 198.51.100.7 to me port 445 --expect block\n",
+     "--live also runs the packet through the loaded program, which changes nothing, and exits\n"
+     "1 if it disagrees. Source port not given: 49152. A TCP packet is a SYN unless 'ack'.\n",
+     OPTION_BIT(OPT_LIVE) | OPTION_BIT(OPT_EXPECT), 0, 1, -1, cmd_explain},
+
+    {"counters", "[--policy NAME] [--reset]", "packets and bytes per filter",
+     "    portward counters\n"
+     "    portward counters --policy \"Block RPC Ports\"\n",
+     "Counters survive updates of a policy. --reset sets all of them to zero.\n",
+     OPTION_BIT(OPT_POLICY) | OPTION_BIT(OPT_RESET) | OPTION_BIT(OPT_REASON) |
+         OPTION_BIT(OPT_PROMETHEUS),
+     0, 0, 0, cmd_counters},
+};
+const size_t cli_n_commands = ARRAY_SIZE(cli_commands);
+
+bool cli_command_takes(const struct cli_command *cmd, enum cli_option_id id)
+{
+    enum cli_option_scope scope = cli_option(id)->scope;
+
+    return scope == SCOPE_ALL || (scope == SCOPE_MUTATES && (cmd->flags & CMD_MUTATES)) ||
+           (cmd->options & OPTION_BIT(id));
+}
+
+/* How many of the words the name takes up: 0 = it is another command. */
+static int words_matched(const char *name, char *const *words, int n_words)
+{
+    const char *blank = strchr(name, ' ');
+    size_t first = blank ? (size_t)(blank - name) : strlen(name);
+
+    if (n_words < 1 || strlen(words[0]) != first || memcmp(words[0], name, first) != 0)
+        return 0;
+    if (!blank)
+        return 1;
+    return n_words > 1 && strcmp(words[1], blank + 1) == 0 ? 2 : 0;
+}
+
+/* "policy" alone, or with a second word that no command has: names what may follow. */
+static bool fail_second_word(char *const *words, int n_words, struct diag *d)
+{
+    size_t len = strlen(words[0]), n = 0;
+    const char *second[32], *near = NULL;
+    char list[DIAG_HINT_BYTES] = "";
+
+    for (size_t i = 0; i < cli_n_commands && n < ARRAY_SIZE(second); i++) {
+        const char *name = cli_commands[i].name;
+        size_t used = strlen(list);
+
+        if (strncmp(name, words[0], len) != 0 || name[len] != ' ')
+            continue;
+        second[n++] = name + len + 1;
+        (void)snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", name + len + 1);
+    }
+    if (n == 0)
+        return false;
+    if (n_words < 2) {
+        (void)diag_fail(d, DIAG_USAGE, "what with '%s'?", words[0]);
+        diag_hint(d, "portward %s, then one of: %s", words[0], list);
+        return true;
+    }
+    (void)diag_fail(d, DIAG_USAGE, "unknown command '%s %s'", words[0], words[1]);
+    near = cli_suggest(words[1], second, n);
+    if (near)
+        diag_hint(d, "did you mean '%s %s'?", words[0], near);
+    else
+        diag_hint(d, "portward %s, then one of: %s", words[0], list);
+    return true;
+}
+
+static void fail_unknown(char *const *words, struct diag *d)
+{
+    const char *names[64], *near;
+    size_t n = 0;
+
+    for (size_t i = 0; i < cli_n_commands && n < ARRAY_SIZE(names); i++)
+        names[n++] = cli_commands[i].name;
+    near = cli_suggest(words[0], names, n);
+    if (!near) { /* the first word of "policy load" may be mistyped, too */
+        static const char *const objects[] = {"policy", "rule"};
+
+        near = cli_suggest(words[0], objects, ARRAY_SIZE(objects));
+    }
+    (void)diag_fail(d, DIAG_USAGE, "unknown command '%s'", words[0]);
+    if (near)
+        diag_hint(d, "did you mean '%s'?", near);
+    else
+        diag_hint(d, "portward --help");
+}
+
+const struct cli_command *cli_command_find(char *const *words, int n_words, struct diag *d,
+                                           int *ret_n_words)
+{
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        int n = words_matched(cli_commands[i].name, words, n_words);
+
+        if (n > 0) {
+            *ret_n_words = n;
+            return &cli_commands[i];
+        }
+    }
+    if (n_words == 0) {
+        (void)diag_fail(d, DIAG_USAGE, "no command given");
+        diag_hint(d, "portward --help");
+    } else if (!fail_second_word(words, n_words, d)) {
+        fail_unknown(words, d);
+    }
+    return NULL;
+}

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* cli/options.c: table of options and argument parser (options.h says why it is our own).
+ * Called by cli.c and help.c. Borrows from argv and keeps the order of the words. */
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/options.h"
+
+static const struct cli_option options[_OPT_MAX] = {
+    [OPT_JSON] = {"json", 0, "MAJOR", true, false, SCOPE_ALL, "one JSON document on stdout"},
+    [OPT_RUNTIME_DIR] = {"runtime-dir", 0, "DIR", false, false, SCOPE_ALL,
+                         "which agent (PORTWARD_RUNTIME_DIR, default /run/portward)"},
+    [OPT_COLOR] = {"color", 0, "auto|always|never", false, false, SCOPE_ALL, "colours"},
+    [OPT_QUIET] = {"quiet", 'q', NULL, false, false, SCOPE_ALL,
+                   "no notes, no hints, no confirmation of a change"},
+    [OPT_NO_HEADER] = {"no-header", 0, NULL, false, false, SCOPE_ALL, "tables without header"},
+    [OPT_UTC] = {"utc", 0, NULL, false, false, SCOPE_ALL, "times in UTC"},
+    [OPT_TIMEOUT] = {"timeout", 0, "DUR", false, false, SCOPE_ALL,
+                     "how long to wait for the agent (10s)"},
+    [OPT_HELP] = {"help", 0, NULL, false, false, SCOPE_ALL, "this text"},
+    [OPT_VERSION] = {"version", 0, NULL, false, false, SCOPE_ALL, "version of portward"},
+    [OPT_REASON] = {"reason", 0, "TEXT", false, false, SCOPE_MUTATES,
+                    "kept in history, audit trail and list"},
+    [OPT_YES] = {"yes", 'y', NULL, false, false, SCOPE_MUTATES, "no question"},
+    [OPT_DRY_RUN] = {"dry-run", 'n', NULL, false, true, SCOPE_MUTATES, "change nothing"},
+    [OPT_CONFIRM] = {"confirm", 0, "DUR", false, true, SCOPE_MUTATES, "roll back unless confirmed"},
+    [OPT_IF_GENERATION] = {"if-generation", 0, "N", false, true, SCOPE_MUTATES,
+                           "only if nothing changed since"},
+    [OPT_CUT] = {"cut", 0, NULL, false, true, SCOPE_MUTATES, "end denied connections"},
+    [OPT_CUT_SELF] = {"cut-self", 0, NULL, false, true, SCOPE_MUTATES, "also the caller's own"},
+    [OPT_FORCE] = {"force", 0, NULL, false, true, SCOPE_MUTATES, "override the lock-out guard"},
+    [OPT_STRICT] = {"strict", 0, NULL, false, true, SCOPE_OWN, "exit 6 if permits remain"},
+    [OPT_WATCH] = {"watch", 0, NULL, false, true, SCOPE_OWN, "again and again"},
+    [OPT_LAYER] = {"layer", 0, "local|domain|persistent|dynamic", false, false, SCOPE_OWN,
+                   "filters of one layer"},
+    [OPT_POLICY] = {"policy", 0, "NAME", false, false, SCOPE_OWN, "filters of one policy"},
+    [OPT_ALL] = {"all", 0, NULL, false, false, SCOPE_OWN, "also failsafe and exemptions"},
+    [OPT_EFFECTIVE] = {"effective", 0, NULL, false, true, SCOPE_OWN, "names and me expanded"},
+    [OPT_SOURCE] = {"source", 0, NULL, false, false, SCOPE_OWN,
+                    "the text as it was loaded, with comments"},
+    [OPT_NAME] = {"name", 0, "NAME", false, false, SCOPE_OWN, "store the policy under this name"},
+    [OPT_REPLACE] = {"replace", 0, NULL, false, false, SCOPE_OWN,
+                     "take the place of what has the name"},
+    [OPT_PERSISTENT] = {"persistent", 0, NULL, false, false, SCOPE_OWN,
+                        "the persistent policy instead of the local one"},
+    [OPT_CREATE] = {"create", 0, NULL, false, false, SCOPE_OWN, "make the policy if there is none"},
+    [OPT_LIVE] = {"live", 0, NULL, false, false, SCOPE_OWN, "also ask the loaded program"},
+    [OPT_EXPECT] = {"expect", 0, "block|permit", false, false, SCOPE_OWN,
+                    "exit 6 if the verdict is another"},
+    [OPT_RESET] = {"reset", 0, NULL, false, false, SCOPE_OWN, "set all counters to zero"},
+    [OPT_PROMETHEUS] = {"prometheus", 0, NULL, false, true, SCOPE_OWN, "in Prometheus text form"},
+};
+_Static_assert(_OPT_MAX <= 64, "a set of options is a 64-bit word");
+
+const struct cli_option *cli_option(enum cli_option_id id)
+{
+    assert(id < _OPT_MAX);
+    return &options[id];
+}
+
+void cli_args_done(struct cli_args *a)
+{
+    free(a->words);
+    a->words = NULL;
+}
+
+static int find_long(const char *name, size_t len)
+{
+    for (int i = 0; i < _OPT_MAX; i++)
+        if (strlen(options[i].name) == len && memcmp(options[i].name, name, len) == 0)
+            return i;
+    return -1;
+}
+
+static int find_letter(char letter)
+{
+    for (int i = 0; i < _OPT_MAX; i++)
+        if (options[i].letter && options[i].letter == letter)
+            return i;
+    return -1;
+}
+
+static int fail_unknown(struct diag *d, const char *arg)
+{
+    const char *names[_OPT_MAX];
+    const char *near = NULL;
+    char name[64];
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)strcspn(arg, "="), arg); /* cut at worst */
+    if (strncmp(name, "--", 2) == 0) {
+        for (int i = 0; i < _OPT_MAX; i++)
+            names[i] = options[i].name;
+        near = cli_suggest(name + 2, names, _OPT_MAX);
+    }
+    (void)diag_fail(d, DIAG_USAGE, "unknown option '%s'", name);
+    if (near)
+        diag_hint(d, "did you mean '--%s'?", near);
+    else
+        diag_hint(d, "portward --help");
+    return -EINVAL;
+}
+
+static int set_option(struct cli_args *a, int id, const char *value, struct diag *d)
+{
+    if (a->given[id] && value) {
+        (void)diag_fail(d, DIAG_USAGE, "option '--%s' is given twice", options[id].name);
+        return -EINVAL;
+    }
+    a->given[id] = true;
+    a->value[id] = value;
+    return 0;
+}
+
+/* --name, --name=VALUE, --name VALUE. *i moves on if the next word is the value. */
+static int parse_long(struct cli_args *a, int argc, char *const *argv, int *i, struct diag *d)
+{
+    const char *arg = argv[*i] + 2;
+    const char *eq = strchr(arg, '=');
+    int id = find_long(arg, eq ? (size_t)(eq - arg) : strlen(arg));
+    const char *value = eq ? eq + 1 : NULL;
+
+    if (id < 0)
+        return fail_unknown(d, argv[*i]);
+    if (value && !options[id].argument) {
+        (void)diag_fail(d, DIAG_USAGE, "option '--%s' takes no value", options[id].name);
+        return -EINVAL;
+    }
+    if (!value && options[id].argument && !options[id].argument_optional) {
+        if (*i + 1 >= argc) {
+            (void)diag_fail(d, DIAG_USAGE, "option '--%s' needs a value: %s", options[id].name,
+                            options[id].argument);
+            return -EINVAL;
+        }
+        value = argv[++*i];
+    }
+    return set_option(a, id, value, d);
+}
+
+/* -q, -qy: no letter takes a value. */
+static int parse_letters(struct cli_args *a, const char *arg, struct diag *d)
+{
+    for (const char *p = arg + 1; *p; p++) {
+        int id = find_letter(*p);
+        int r = id < 0 ? fail_unknown(d, arg) : set_option(a, id, NULL, d);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int cli_args_parse(int argc, char *const *argv, struct diag *d, struct cli_args *ret)
+{
+    bool ended = false;
+    int err = 0;
+
+    *ret = (struct cli_args){0};
+    ret->words = calloc((size_t)argc + 1, sizeof(*ret->words));
+    if (!ret->words)
+        return diag_errno(d, ENOMEM, "cannot read the command");
+    for (int i = 1; i < argc; i++) {
+        struct diag first;
+        int r = 0;
+
+        if (ended || argv[i][0] != '-' || argv[i][1] == '\0')
+            ret->words[ret->n_words++] = argv[i];
+        else if (strcmp(argv[i], "--") == 0)
+            ended = true;
+        else if (argv[i][1] == '-')
+            r = parse_long(ret, argc, argv, &i, &first);
+        else
+            r = parse_letters(ret, argv[i], &first);
+        if (r < 0 && err == 0) { /* the first error counts; go on, --json may follow */
+            err = r;
+            *d = first;
+        }
+    }
+    return err;
+}

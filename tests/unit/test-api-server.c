@@ -1,0 +1,773 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The API server over a real Unix socket, with a stand-in for the agent that is defined here:
+ * it records what it is asked and answers changes 30 ms later. The server runs in a child
+ * process with its own event loop; the tests are its clients. Regression tests for the three
+ * traps of libmicrohttpd in an external loop are among them: pipelined requests, half-open
+ * clients, large bodies. */
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/events.h"
+#include "api/server.h"
+#include "apiclient/client.h"
+#include "apiclient/document.h"
+
+/* --- the stand-in for the agent --- */
+enum { CHANGE_DELAY_US = 30 * 1000 };
+
+struct agent {
+    sd_event *event;
+    uint64_t next_id;
+};
+struct job {
+    struct agent *agent;
+    uint64_t id;
+    agent_done_fn done;
+    void *ctx;
+    char *text;
+    sd_event_source *source;
+    struct job *next;
+};
+static struct job *jobs;
+
+const char *agent_ends_name(enum agent_ends e)
+{
+    return e == AGENT_ENDS_REBOOT ? "reboot" : "never";
+}
+
+void agent_filters_done(struct agent_filters *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->v[i].text);
+    free(l->v);
+}
+
+uint64_t agent_generation(const struct agent *a)
+{
+    (void)a;
+    return 42;
+}
+
+const char *agent_runtime_dir(const struct agent *a)
+{
+    (void)a;
+    return "/tmp";
+}
+
+void event_log(enum agent_event_id id, ...)
+{
+    (void)id;
+}
+
+static void job_remove(struct job *j)
+{
+    struct job **p = &jobs;
+
+    while (*p != j)
+        p = &(*p)->next;
+    *p = j->next;
+    sd_event_source_unref(j->source);
+    free(j->text);
+    free(j);
+}
+
+static int job_run(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct job *j = userdata;
+    struct agent_filter f = {.id = "d1",
+                             .layer = LAYER_DYNAMIC,
+                             .action = ACTION_BLOCK,
+                             .text = j->text,
+                             .expires_in_s = -1,
+                             .ends = AGENT_ENDS_REBOOT,
+                             .weight = 0x40006203,
+                             .n_expanded = 1};
+    struct agent_result r = {.generation = 43,
+                             .flipped = true,
+                             .change = "added",
+                             .n_interfaces = 3,
+                             .elapsed_ms = 9,
+                             .filters = {&f, 1, 1}};
+
+    (void)source;
+    (void)usec;
+    if (strcmp(j->text, "conflict") == 0)
+        r.err = diag_fail(&r.diag, DIAG_CONFLICT, "it exists");
+    j->done(j->ctx, &r);
+    job_remove(j);
+    return 0;
+}
+
+int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done, void *ctx,
+                 struct diag *d, uint64_t *ret_id)
+{
+    struct job *j = calloc(1, sizeof(*j));
+    char kind[32];
+    uint64_t now;
+
+    (void)d;
+    assert(j != NULL);
+    (void)snprintf(kind, sizeof(kind), "%u", c->kind);
+    *j = (struct job){.agent = a, .id = ++a->next_id, .done = done, .ctx = ctx};
+    j->text = strdup(c->text ? c->text : c->policy ? c->policy : kind);
+    if (strlen(j->text) > 100) { /* a large one: tell its size */
+        size_t n = strlen(j->text);
+
+        (void)snprintf(j->text, 100, "%zu bytes", n);
+    }
+    j->next = jobs;
+    jobs = j;
+    *ret_id = j->id;
+    if (strcmp(j->text, "never") == 0)
+        return 0;
+    sd_event_now(a->event, CLOCK_MONOTONIC, &now);
+    return sd_event_add_time(a->event, &j->source, CLOCK_MONOTONIC, now + CHANGE_DELAY_US, 1,
+                             job_run, j) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+void agent_forget(struct agent *a, uint64_t id)
+{
+    (void)a;
+    for (struct job *j = jobs; j; j = j->next)
+        if (j->id == id) {
+            job_remove(j);
+            return;
+        }
+}
+
+int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
+               struct agent_filters *ret)
+{
+    (void)a;
+    if (q->policy && strcmp(q->policy, "gone/away") == 0)
+        return diag_fail(d, DIAG_UNKNOWN_OBJECT, "no policy '%s' is assigned", q->policy);
+    ret->v = calloc(1, sizeof(*ret->v));
+    if (!ret->v)
+        return -ENOMEM;
+    ret->n = 1;
+    ret->v[0] = (struct agent_filter){.id = "s1",
+                                      .layer = LAYER_LOCAL,
+                                      .action = ACTION_PERMIT,
+                                      .text = strdup("permit from any to me"),
+                                      .expires_in_s = -1,
+                                      .packets = 7,
+                                      .bytes = 420};
+    return 0;
+}
+
+int agent_policies(struct agent *a, struct diag *d, struct agent_policy_info **ret, size_t *ret_n)
+{
+    (void)a;
+    (void)d;
+    *ret = NULL;
+    *ret_n = 0;
+    return 0;
+}
+
+int agent_policy_text(struct agent *a, const char *name, bool source, struct diag *d,
+                      char **ret_text, char ret_name[256], uint32_t *ret_revision)
+{
+    (void)a;
+    (void)d;
+    (void)snprintf(ret_name, 256, "%s", name);
+    *ret_text = strdup(source ? "source" : "canonical");
+    *ret_revision = 7;
+    return 0;
+}
+
+void agent_status_done(struct agent_status *s)
+{
+    free(s->interfaces);
+}
+
+int agent_status(struct agent *a, struct diag *d, struct agent_status *ret)
+{
+    (void)a;
+    (void)d;
+    *ret = (struct agent_status){
+        .version = "test", .generation = 42, .next_expiry_s = -1, .hook = HOOK_TCX};
+    return 0;
+}
+
+void agent_explanation_done(struct agent_explanation *x)
+{
+    (void)x;
+}
+
+int agent_explain(struct agent *a, const char *packet, bool live, struct diag *d,
+                  struct agent_explanation *ret)
+{
+    (void)a;
+    (void)live;
+    (void)ret;
+    return diag_fail_at(d, DIAG_UNKNOWN_WORD, (struct span){1, 2, 3, 1}, "unknown word '%s'",
+                        packet);
+}
+
+/* --- the server in a child process --- */
+static struct server {
+    pid_t pid;
+    int control; /* closing it stops the server */
+    char path[64];
+} server;
+
+static int on_control(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    (void)userdata;
+    return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int serve(int control, int ready)
+{
+    struct api_options o = {.socket_path = server.path,
+                            .group_file = "/nonexistent",
+                            .idle_timeout_s = 1,
+                            .request_timeout_s = 2};
+    struct agent agent = {0};
+    struct api_server *s = NULL;
+    struct diag d;
+    int r;
+
+    if (sd_event_new(&agent.event) < 0 ||
+        sd_event_add_io(agent.event, NULL, control, EPOLLIN | EPOLLHUP, on_control, NULL) < 0)
+        return 1;
+    r = api_server_start(agent.event, &agent, &o, &d, &s);
+    if (r < 0 || write(ready, "x", 1) != 1) {
+        (void)fprintf(stderr, "%s\n", d.message);
+        return 2;
+    }
+    r = sd_event_loop(agent.event);
+    api_server_stop(s);
+    while (jobs)
+        job_remove(jobs);
+    sd_event_unref(agent.event);
+    return r < 0 ? 3 : access(server.path, F_OK) == 0 ? 4 : 0;
+}
+
+static int start(void **state)
+{
+    int control[2], ready[2];
+    char c;
+
+    (void)state;
+    (void)snprintf(server.path, sizeof(server.path), "/tmp/pw-server-%d.sock", getpid());
+    if (pipe(control) < 0 || pipe(ready) < 0)
+        return -1;
+    server.pid = fork();
+    if (server.pid == 0) {
+        close(control[1]);
+        close(ready[0]);
+        exit(serve(control[0], ready[1]));
+    }
+    close(control[0]);
+    close(ready[1]);
+    server.control = control[1];
+    if (read(ready[0], &c, 1) != 1)
+        return -1;
+    close(ready[0]);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    int status = -1;
+
+    (void)state;
+    close(server.control);
+    if (waitpid(server.pid, &status, 0) != server.pid)
+        return -1;
+    return status;
+}
+
+/* --- clients --- */
+static int64_t now_ms(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int connect_raw(void)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    memcpy(sa.sun_path, server.path, sizeof(server.path));
+    assert_int_equal(connect(fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+    return fd;
+}
+
+static void send_raw(int fd, const char *s)
+{
+    assert_int_equal(send(fd, s, strlen(s), MSG_NOSIGNAL), (ssize_t)strlen(s));
+}
+
+/* Milliseconds until the server closes the connection; what it said before is thrown away. */
+static int64_t time_to_close(int fd)
+{
+    int64_t t0 = now_ms();
+    char buf[4096];
+
+    for (;;) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+
+        if (poll(&p, 1, 8000) <= 0)
+            return INT64_MAX;
+        if (recv(fd, buf, sizeof(buf), 0) <= 0)
+            return now_ms() - t0;
+    }
+}
+
+/* Counts answers ("HTTP/1.1 ") until there are n or 2 s are over. */
+static int count_answers(int fd, int n)
+{
+    int64_t end = now_ms() + 2000;
+    char buf[64 * 1024];
+    size_t len = 0;
+    int seen = 0;
+
+    while (seen < n && now_ms() < end) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        ssize_t got;
+
+        if (poll(&p, 1, (int)(end - now_ms())) <= 0)
+            break;
+        got = recv(fd, buf + len, sizeof(buf) - 1 - len, 0);
+        if (got <= 0)
+            break;
+        len += (size_t)got;
+        buf[len] = '\0';
+        seen = 0;
+        for (const char *s = buf; (s = strstr(s, "HTTP/1.1 ")); s++)
+            seen++;
+    }
+    return seen;
+}
+
+/* One request; its status, and the document. */
+static unsigned ask(const char *method, const char *target, const char *body, json_t **ret_doc)
+{
+    struct api_request r = {.method = method,
+                            .target = target,
+                            .body = body,
+                            .body_len = body ? strlen(body) : 0,
+                            .timeout_ms = 5000};
+    struct api_answer a = {0};
+    struct diag d = {0};
+    unsigned status;
+
+    if (api_client_call(server.path, &r, &d, &a) < 0)
+        fail_msg("%s", d.message);
+    *ret_doc = json_loads(a.body, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(*ret_doc);
+    status = a.status;
+    api_answer_done(&a);
+    return status;
+}
+
+static const char *message(const json_t *doc)
+{
+    return json_string_value(json_object_get(json_object_get(doc, "error"), "message"));
+}
+
+static void test_questions(void **state)
+{
+    _cleanup_json_ json_t *status = NULL, *list = NULL, *text = NULL, *gone = NULL;
+
+    (void)state;
+    assert_int_equal(ask("GET", "/v1/status", NULL, &status), 200);
+    assert_string_equal(json_string_value(json_object_get(status, "schema")), "portward.status/1");
+    assert_true(json_is_true(json_object_get(status, "ok")));
+    assert_int_equal(ask("GET", "/v1/filters?layer=local&all=1", NULL, &list), 200);
+    assert_string_equal(
+        json_string_value(json_object_get(
+            json_array_get(json_object_get(json_object_get(list, "data"), "filters"), 0), "text")),
+        "permit from any to me");
+    assert_int_equal(ask("GET", "/v1/policies/A%2F%C3%BC?source=1", NULL, &text), 200);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(text, "data"), "name")),
+                        "A/ü");
+    assert_string_equal(json_string_value(json_object_get(json_object_get(text, "data"), "text")),
+                        "source");
+    assert_int_equal(ask("GET", "/v1/filters?policy=gone%2Faway", NULL, &gone), 404);
+    assert_int_equal(json_integer_value(json_object_get(gone, "exit")), 1);
+}
+
+static void test_change(void **state)
+{
+    _cleanup_json_ json_t *added = NULL, *conflict = NULL;
+    const json_t *data;
+    int64_t t0 = now_ms();
+
+    (void)state;
+    assert_int_equal(ask("POST", "/v1/filters", "{\"text\":\"block x\",\"reason\":\"r\"}", &added),
+                     200);
+    assert_true(now_ms() - t0 >= CHANGE_DELAY_US / 1000 - 1);
+    data = json_object_get(added, "data");
+    assert_int_equal(json_integer_value(json_object_get(added, "generation")), 43);
+    assert_int_equal(json_integer_value(json_object_get(data, "interfaces")), 3);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(data, "filter"), "text")),
+                        "block x");
+    assert_int_equal(ask("POST", "/v1/filters", "{\"text\":\"conflict\"}", &conflict), 409);
+    assert_int_equal(json_integer_value(json_object_get(conflict, "exit")), 5);
+}
+
+/* A question is answered while a change waits. */
+static void test_not_blocked(void **state)
+{
+    _cleanup_json_ json_t *doc = NULL;
+    _cleanup_(close_p) int fd = connect_raw();
+    int64_t t0;
+
+    (void)state;
+    send_raw(fd, "POST /v1/filters HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n"
+                 "{\"text\":\"never\"}");
+    usleep(20 * 1000);
+    t0 = now_ms();
+    assert_int_equal(ask("GET", "/v1/status", NULL, &doc), 200);
+    assert_true(now_ms() - t0 < 1000);
+}
+
+static void test_wrong_requests(void **state)
+{
+    static const struct {
+        const char *method, *target, *body;
+        unsigned status;
+        int exit;
+        const char *message;
+    } cases[] = {
+        {"POST", "/v1/filters", "{\"text\":\"a\",\"x\":1}", 400, 2, "unknown member 'x'"},
+        {"POST", "/v1/filters", "{\"text\":\"a\",\"name\":\"x\"}", 400, 2, "unknown member 'name'"},
+        {"POST", "/v1/filters", "{\"text\":\"a\",\"text\":\"b\"}", 400, 2, "body is not JSON"},
+        {"POST", "/v1/filters", "{\"text\":1}", 400, 2, "member 'text' must be a string"},
+        {"POST", "/v1/filters", "{\"text\":null}", 400, 2, "member 'text' is missing"},
+        {"POST", "/v1/filters", "{}", 400, 2, "member 'text' is missing"},
+        {"POST", "/v1/filters", NULL, 400, 2, "member 'text' is missing"},
+        {"POST", "/v1/filters", "[]", 400, 2, "body is not a JSON object"},
+        {"POST", "/v1/filters", "{\"text\":\"a\"} {}", 400, 2, "body is not JSON"},
+        {"POST", "/v1/filters", "{\"text\":\"a\\u0000b\"}", 400, 2, "body is not JSON"},
+        {"POST", "/v1/filters", "{\"text\":\"\xff\"}", 400, 2, "body is not JSON"},
+        {"POST", "/v1/filters?text=a", "{}", 400, 2, "this request takes its members in the body"},
+        {"DELETE", "/v1/filters", "{\"items\":[]}", 400, 2, "must be an array of strings"},
+        {"DELETE", "/v1/filters", "{\"items\":[1]}", 400, 2, "must be an array of strings"},
+        {"DELETE", "/v1/filters", "{\"items\":\"d1\"}", 400, 2, "must be an array of strings"},
+        {"POST", "/v1/unassign", "{\"persistent\":1}", 400, 2, "must be true or false"},
+        {"GET", "/v1/filters?x=1", NULL, 400, 2, "unknown member 'x'"},
+        {"GET", "/v1/filters?all=2", NULL, 400, 2, "must be 0 or 1"},
+        {"GET", "/v1/filters?layer=dynamic&layer=local", NULL, 400, 2, "given twice"},
+        {"GET", "/v1/filters?layer=lokal", NULL, 400, 2, "unknown layer 'lokal'"},
+        {"GET", "/v1/filters?policy=%zz", NULL, 400, 2, "percent-encoded"},
+        {"GET", "/v1/policies/%ff", NULL, 400, 2, "name in the path"},
+        {"GET", "/v1/nothing", NULL, 404, 1, "no such request"},
+        {"PUT", "/v1/filters", "{}", 404, 1, "no such request"},
+        {"POST", "/v1/explain", "{\"packet\":\"in tpc\"}", 400, 2, "unknown word 'in tpc'"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_json_ json_t *doc = NULL;
+
+        assert_int_equal(ask(cases[i].method, cases[i].target, cases[i].body, &doc),
+                         cases[i].status);
+        assert_int_equal(json_integer_value(json_object_get(doc, "exit")), cases[i].exit);
+        assert_non_null(strstr(message(doc), cases[i].message));
+    }
+}
+
+static void test_reason_limit(void **state)
+{
+    _cleanup_json_ json_t *doc = NULL;
+    char body[1200];
+
+    (void)state;
+    (void)snprintf(body, sizeof(body), "{\"reason\":\"%01025d\"}", 0);
+    assert_int_equal(ask("POST", "/v1/flush", body, &doc), 422);
+    assert_int_equal(json_integer_value(json_object_get(doc, "exit")), 7);
+}
+
+/* Without the timer of MHD_get_timeout() some of these never come. */
+static void test_pipelined(void **state)
+{
+    static const char get[] = "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+    _cleanup_(close_p) int fd = connect_raw();
+    char five[5 * sizeof(get)] = "";
+    int64_t t0 = now_ms();
+
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        (void)strcat(five, get);
+    send_raw(fd, five);
+    assert_int_equal(count_answers(fd, 5), 5);
+    assert_true(now_ms() - t0 < 200);
+}
+
+/* Pipelined changes wait for each other. */
+static void test_pipelined_changes(void **state)
+{
+    static const char post[] = "POST /v1/flush HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}";
+    _cleanup_(close_p) int fd = connect_raw();
+    char three[3 * sizeof(post)] = "";
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        (void)strcat(three, post);
+    send_raw(fd, three);
+    assert_int_equal(count_answers(fd, 3), 3);
+}
+
+static void test_keep_alive(void **state)
+{
+    _cleanup_(close_p) int fd = connect_raw();
+
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        send_raw(fd, i % 2 ? "POST /v1/explain HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+                           : "GET /v1/filters HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_int_equal(count_answers(fd, 1), 1);
+    }
+}
+
+static void test_half_open(void **state)
+{
+    _cleanup_(close_p) int silent = connect_raw(), head = connect_raw(), body = connect_raw();
+
+    (void)state;
+    send_raw(head, "GET /v1/status HTTP/1.1\r\nHo");
+    send_raw(body, "POST /v1/flush HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n{");
+    assert_in_range(time_to_close(silent), 900, 2500);
+    assert_in_range(time_to_close(head), 0, 1500);
+    assert_in_range(time_to_close(body), 0, 1500);
+}
+
+/* Never idle for long, never complete. */
+static void test_drip(void **state)
+{
+    _cleanup_(close_p) int fd = connect_raw();
+    int64_t t0 = now_ms();
+    char c;
+
+    (void)state;
+    send_raw(fd, "POST /v1/flush HTTP/1.1\r\nHost: x\r\nContent-Length: 200\r\n\r\n{");
+    while (now_ms() - t0 < 6000) {
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+
+        if (poll(&p, 1, 200) > 0 && recv(fd, &c, 1, 0) <= 0)
+            break;
+        if (send(fd, " ", 1, MSG_NOSIGNAL) < 0)
+            break;
+    }
+    assert_in_range(now_ms() - t0, 1500, 3500);
+}
+
+/* With sd-event's default accuracy this takes minutes. */
+static void test_large_body(void **state)
+{
+    size_t n = 16 * 1024 * 1024;
+    _cleanup_free_ char *body = malloc(n + 32);
+    _cleanup_json_ json_t *doc = NULL;
+    int64_t t0;
+
+    (void)state;
+    assert_non_null(body);
+    memcpy(body, "{\"text\":\"", 9);
+    memset(body + 9, 'a', n);
+    memcpy(body + 9 + n, "\"}", 3);
+    t0 = now_ms();
+    assert_int_equal(ask("POST", "/v1/policies", body, &doc), 200);
+    assert_true(now_ms() - t0 < 3000);
+}
+
+static void test_too_large(void **state)
+{
+    _cleanup_json_ json_t *doc = NULL;
+    _cleanup_(close_p) int fd = connect_raw();
+    size_t n = 300 * 1024;
+    _cleanup_free_ char *body = malloc(n + 1);
+
+    (void)state;
+    assert_non_null(body);
+    memset(body, ' ', n);
+    body[n] = '\0';
+    assert_int_equal(ask("POST", "/v1/flush", body, &doc), 413);
+    assert_int_equal(json_integer_value(json_object_get(doc, "exit")), 7);
+    assert_non_null(strstr(message(doc), "body exceeds 262144 bytes"));
+    /* Without a length it is seen on the way. */
+    send_raw(fd,
+             "POST /v1/flush HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4b000\r\n");
+    send_raw(fd, body);
+    send_raw(fd, "00000000\r\n0\r\n\r\n" + 8);
+    assert_int_equal(count_answers(fd, 1), 1);
+}
+
+/* More idle clients than connections: they are closed, and somebody else gets in. */
+static void test_many_idle(void **state)
+{
+    enum { N = 80 };
+    _cleanup_json_ json_t *doc = NULL;
+    int fds[N];
+
+    (void)state;
+    for (int i = 0; i < N; i++)
+        fds[i] = connect_raw();
+    assert_int_equal(ask("GET", "/v1/status", NULL, &doc), 200);
+    for (int i = 0; i < N; i++)
+        close(fds[i]);
+}
+
+static void test_asker_gone(void **state)
+{
+    _cleanup_json_ json_t *doc = NULL;
+    int fd = connect_raw();
+
+    (void)state;
+    send_raw(fd, "POST /v1/flush HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}");
+    usleep(5000);
+    close(fd);
+    usleep(60 * 1000);
+    assert_int_equal(ask("GET", "/v1/status", NULL, &doc), 200);
+}
+
+static void test_second_server(void **state)
+{
+    struct api_options o = {.socket_path = server.path, .group_file = "/nonexistent"};
+    struct agent agent = {0};
+    struct api_server *s = NULL;
+    struct stat st;
+    struct diag d;
+
+    (void)state;
+    assert_int_equal(stat(server.path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0600); /* no group: root alone */
+    assert_int_equal(sd_event_new(&agent.event), 0);
+    assert_int_equal(api_server_start(agent.event, &agent, &o, &d, &s), -EADDRINUSE);
+    assert_null(s);
+    assert_int_equal(access(server.path, F_OK), 0);
+    sd_event_unref(agent.event);
+}
+
+/* With the group the socket is its; a socket nobody listens at is replaced. */
+static void test_socket_of_group(void **state)
+{
+    char path[64], groups[64];
+    struct api_options o = {.socket_path = path, .group_file = groups};
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    struct agent agent = {0};
+    struct api_server *s = NULL;
+    int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct stat st;
+    struct diag d;
+    FILE *f;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    (void)snprintf(path, sizeof(path), "/tmp/pw-group-%d.sock", getpid());
+    (void)snprintf(groups, sizeof(groups), "/tmp/pw-group-%d.txt", getpid());
+    f = fopen(groups, "w");
+    assert_non_null(f);
+    assert_true(fputs("portward:x:12345:\n", f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    memcpy(sa.sun_path, path, sizeof(path));
+    assert_int_equal(bind(dead, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+    close(dead);
+    assert_int_equal(sd_event_new(&agent.event), 0);
+    assert_int_equal(api_server_start(agent.event, &agent, &o, &d, &s), 0);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0660);
+    assert_int_equal(st.st_gid, 12345);
+    assert_null(api_server_stop(s));
+    assert_int_equal(access(path, F_OK), -1);
+    sd_event_unref(agent.event);
+    (void)unlink(groups);
+}
+
+static void test_no_right(void **state)
+{
+    int status;
+    pid_t pid;
+
+    (void)state;
+    if (geteuid() != 0)
+        skip();
+    assert_int_equal(chmod(server.path, 0666), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct api_request r = {.method = "GET", .target = "/v1/status", .timeout_ms = 3000};
+        struct api_answer a = {0};
+        struct diag d;
+        bool good;
+
+        if (setgid(65534) < 0 || setuid(65534) < 0 || api_client_call(server.path, &r, &d, &a) < 0)
+            _exit(1);
+        good = a.status == 403 && strstr(a.body, "\"exit\":4") &&
+               strstr(a.body, "no permission to read");
+        r.method = "POST";
+        r.target = "/v1/flush";
+        r.body = "{}";
+        r.body_len = 2;
+        api_answer_done(&a);
+        if (api_client_call(server.path, &r, &d, &a) < 0)
+            _exit(2);
+        _exit(good && a.status == 403 && strstr(a.body, "no permission to change") ? 0 : 3);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+/* A change that waits when the server stops is answered: 3, not silence. */
+static void test_stop_while_waiting(void **state)
+{
+    _cleanup_(close_p) int fd = connect_raw();
+    char buf[4096];
+    ssize_t n;
+
+    send_raw(fd, "POST /v1/filters HTTP/1.1\r\nHost: x\r\nContent-Length: 16\r\n\r\n"
+                 "{\"text\":\"never\"}");
+    usleep(50 * 1000);
+    assert_int_equal(stop(state), 0);
+    n = recv(fd, buf, sizeof(buf) - 1, 0);
+    assert_true(n > 0);
+    buf[n] = '\0';
+    assert_non_null(strstr(buf, "HTTP/1.1 503"));
+    assert_non_null(strstr(buf, "agent is stopping"));
+    assert_int_equal(start(state), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_questions),         cmocka_unit_test(test_change),
+        cmocka_unit_test(test_not_blocked),       cmocka_unit_test(test_wrong_requests),
+        cmocka_unit_test(test_reason_limit),      cmocka_unit_test(test_pipelined),
+        cmocka_unit_test(test_pipelined_changes), cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_half_open),         cmocka_unit_test(test_drip),
+        cmocka_unit_test(test_large_body),        cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_many_idle),         cmocka_unit_test(test_asker_gone),
+        cmocka_unit_test(test_second_server),     cmocka_unit_test(test_socket_of_group),
+        cmocka_unit_test(test_no_right),          cmocka_unit_test(test_stop_while_waiting),
+    };
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, start, stop);
+}
