@@ -1,0 +1,26 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# All benchmarks, as `make bench` runs them: tables on stdout, ratios within this run. A part that
+# cannot run here says SKIP and makes the exit code 77, unless another part failed.
+# Usage: run.sh BUILD_DIR
+set -eu
+build=${1:?use: run.sh BUILD_DIR}
+here=$(dirname "$0")
+status=0
+
+part() { # part TITLE COMMAND...
+    echo "== $1"
+    shift
+    code=0
+    "$@" || code=$?
+    if [ "$code" != 0 ] && [ "$status" != 1 ]; then
+        status=$([ "$code" = 77 ] && echo 77 || echo 1)
+    fi
+    echo
+}
+
+echo "$(uname -sr), $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg)"
+part 'compile: N filters to a verified image, beside nft' \
+    "$here/bench-compile.sh" "$build/tests/bench/bench-compile"
+part 'classify: one packet through the ingress program' "$build/tests/bench/bench-classify"
+exit "$status"

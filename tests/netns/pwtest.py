@@ -1,0 +1,355 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Two network namespaces joined by a veth pair, an agent in one of them, and probes.
+
+    S (protected)  192.168.1.1/24  2001:db8:1::1/64      on s0
+    C (client)     192.168.1.2/24  2001:db8:1::2/64      on c0
+                   10.1.1.9, 10.1.2.9, 2001:db8:a::9, 2001:db8:b::9 as further addresses of C
+
+Sockets are made inside a namespace by setns() of the calling thread and stay there. Everything
+is removed by Net.close(): processes started here (by pid), namespaces, pins, directories.
+A test calls check(); main(run) prints the result and ends with 0, 1, or 77 (cannot run here).
+"""
+import contextlib
+import ctypes
+import json
+import os
+import pathlib
+import select
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+SKIP = 77
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("PORTWARD_BUILD", ROOT / "build"))
+AGENT = BUILD / "src/portwardd/portwardd"
+CLI = BUILD / "src/cli/portward"
+PIN_ROOT = pathlib.Path("/sys/fs/bpf/portward")
+S4, C4, S6, C6 = "192.168.1.1", "192.168.1.2", "2001:db8:1::1", "2001:db8:1::2"
+LAN4, FAR4, LAN6, FAR6 = "10.1.1.9", "10.1.2.9", "2001:db8:a::9", "2001:db8:b::9"
+SO_NETNS_COOKIE = 71
+CLONE_NEWNET = 0x40000000
+WAIT_S = 0.25  # how long a probe waits for what must not come
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_results = {"ok": 0, "bad": 0}
+
+
+def check(condition, text):
+    """Counts and prints one assertion; returns it."""
+    _results["ok" if condition else "bad"] += 1
+    print(("ok      " if condition else "NOT OK  ") + text, flush=True)
+    return condition
+
+
+def run(command, **kwargs):
+    """Runs a helper command that must succeed."""
+    return subprocess.run(command, check=True, text=True, capture_output=True, **kwargs)
+
+
+def skip(reason):
+    print(f"SKIP: {reason}", flush=True)
+    sys.exit(SKIP)
+
+
+def main(test):
+    """Runs test(net) and ends the process with its result."""
+    if os.geteuid() != 0:
+        skip("needs root for network namespaces")
+    net = None
+    try:
+        net = Net()
+        test(net)
+    except Exception:  # a broken test is a failed test, with its trace
+        traceback.print_exc()
+        _results["bad"] += 1
+    finally:
+        if net:
+            net.close()
+    print(f"{_results['ok']} checks passed, {_results['bad']} failed")
+    sys.exit(1 if _results["bad"] or not _results["ok"] else 0)
+
+
+class Net:
+    def __init__(self):
+        tag = f"{os.getpid()}-{os.urandom(2).hex()}"
+        self.names = {"S": f"pw-s-{tag}", "C": f"pw-c-{tag}"}
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="pw-test-"))
+        self.home = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+        self.agent = None
+        self.sockets = []
+        self.cookies = []
+        self.children = []
+        for name in self.names.values():
+            run(["ip", "netns", "add", name])
+        s, c = self.names["S"], self.names["C"]
+        run(["ip", "-n", s, "link", "add", "s0", "type", "veth", "peer", "name", "c0", "netns", c])
+        for ns, dev, v4, v6 in ((s, "s0", S4, S6), (c, "c0", C4, C6)):
+            run(["ip", "-n", ns, "addr", "add", f"{v4}/24", "dev", dev])
+            run(["ip", "-n", ns, "addr", "add", f"{v6}/64", "dev", dev, "nodad"])
+            run(["ip", "-n", ns, "link", "set", dev, "up"])
+            run(["ip", "-n", ns, "link", "set", "lo", "up"])
+        for address in (f"{LAN4}/32", f"{FAR4}/32", f"{LAN6}/128", f"{FAR6}/128"):
+            extra = ["nodad"] if ":" in address else []
+            run(["ip", "-n", c, "addr", "add", address, "dev", "c0", *extra])
+        for prefix in ("10.1.0.0/16", "2001:db8:a::/48", "2001:db8:b::/48"):
+            run(["ip", "-n", s, "route", "add", prefix, "dev", "s0"])
+        with self.inside("S"):
+            self.cookies.append(netns_cookie())
+        self.ready()
+
+    def ready(self):
+        """Waits until the client reaches the server over both families (no agent yet)."""
+        for address in (S4, S6):
+            deadline = time.monotonic() + 10
+            while not self.ping("C", address, 1, wait_s=0.5):
+                if time.monotonic() > deadline:
+                    raise RuntimeError(f"namespaces cannot talk over {address}")
+
+    @property
+    def pins(self):
+        return PIN_ROOT / str(self.cookies[0])
+
+    @contextlib.contextmanager
+    def inside(self, which):
+        fd = os.open(f"/run/netns/{self.names[which]}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            set_netns(fd)
+            yield
+        finally:
+            set_netns(self.home)
+            os.close(fd)
+
+    def ip(self, which, *args):
+        return run(["ip", "-n", self.names[which], *args]).stdout
+
+    # --- agent and command line ---
+    def start_agent(self, *extra, directory=None, expect_ready=True):
+        """Starts portwardd in S and waits for its socket; returns the process."""
+        base = pathlib.Path(directory or self.dir)
+        log = open(base / "agent.log", "a")
+        process = subprocess.Popen(
+            ["nsenter", f"--net=/run/netns/{self.names['S']}", str(AGENT), "--foreground",
+             "--config", str(base / "portward.conf"), "--state-dir", str(base / "state"),
+             "--runtime-dir", str(base / "run"), *extra],
+            stdout=log, stderr=log)
+        log.close()
+        self.children.append(process)
+        if expect_ready:
+            self.agent = process
+            deadline = time.monotonic() + 60
+            while self.cli("status", "--json").returncode not in (0, 6):
+                if process.poll() is not None or time.monotonic() > deadline:
+                    print((base / "agent.log").read_text()[-4000:])
+                    raise RuntimeError(f"agent did not start (exit {process.poll()})")
+                time.sleep(0.02)
+        return process
+
+    def stop_agent(self, sig=signal.SIGTERM):
+        self.agent.send_signal(sig)
+        self.agent.wait(timeout=30)
+        code, self.agent = self.agent.returncode, None
+        return code
+
+    def config(self, text):
+        (self.dir / "portward.conf").write_text(text)
+
+    def cli(self, *args, text=None, directory=None):
+        """Runs portward inside S; returns the finished process."""
+        base = pathlib.Path(directory or self.dir)
+        return subprocess.run(
+            ["nsenter", f"--net=/run/netns/{self.names['S']}", str(CLI), "--runtime-dir",
+             str(base / "run"), *args],
+            text=True, capture_output=True, input=text, timeout=120)
+
+    def ok(self, *args, text=None):
+        """The same for a command that must succeed; returns its standard output."""
+        done = self.cli(*args, text=text)
+        if done.returncode:
+            raise RuntimeError(f"portward {' '.join(args)}: exit {done.returncode}\n"
+                               f"{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def json(self, *args, text=None):
+        """Data of the --json answer of a command that must succeed."""
+        done = self.cli(*args, "--json", text=text)
+        answer = json.loads(done.stdout)
+        if not answer["ok"]:
+            raise RuntimeError(f"portward {' '.join(args)}: {done.stdout}")
+        return answer["data"]
+
+    def block(self, *args):
+        """Adds a dynamic filter, returns its id."""
+        return self.json(*args)["filter"]["id"]
+
+    def counters(self):
+        return {f["id"]: f["packets"] for f in self.json("counters")["counters"]}
+
+    # --- probes ---
+    def _socket(self, which, address, kind, proto=0):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with self.inside(which):
+            s = socket.socket(family, kind, proto)
+        self.sockets.append(s)
+        return s
+
+    def udp(self, which, address, port=0):
+        """A bound UDP socket with a large receive buffer."""
+        s = self._socket(which, address, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setsockopt(socket.SOL_SOCKET, 33, 32 << 20)  # SO_RCVBUFFORCE
+        s.bind((address, port))
+        s.setblocking(False)
+        return s
+
+    def tcp_listen(self, which, address, port):
+        s = self._socket(which, address, socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((address, port))
+        s.listen(128)
+        s.setblocking(False)
+        return s
+
+    def connect(self, which, source, target, port, sport=0):
+        """True if a TCP connection is established, False if nothing or a reset comes back."""
+        s = self._socket(which, target, socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        s.settimeout(WAIT_S)
+        try:
+            s.bind((source, sport))
+            s.connect((target, port))
+            return True
+        except OSError:
+            return False
+        finally:
+            s.close()
+            self.sockets.remove(s)
+
+    def send_udp(self, which, source, target, port, n=20, sport=0):
+        s = self.udp(which, source, sport)
+        sent = 0
+        for i in range(n):
+            try:
+                s.sendto(i.to_bytes(8, "big"), (target, port))
+                sent += 1
+            except PermissionError:
+                sent += 1  # an outbound block on the way: counted as sent, never delivered
+            except ConnectionRefusedError:
+                s.sendto(i.to_bytes(8, "big"), (target, port))
+                sent += 1
+        s.close()
+        self.sockets.remove(s)
+        return sent
+
+    def ping(self, which, target, n=5, wait_s=WAIT_S):
+        """Number of echo replies."""
+        six = ":" in target
+        proto = socket.IPPROTO_ICMPV6 if six else socket.IPPROTO_ICMP
+        s = self._socket(which, target, socket.SOCK_RAW, proto)
+        ident, replies = os.getpid() & 0xffff, 0
+        for seq in range(n):
+            message = struct.pack("!BBHHH", 128 if six else 8, 0, 0, ident, seq) + b"portward"
+            if not six:
+                message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
+            with contextlib.suppress(OSError):
+                s.sendto(message, (target, 0))
+        end = time.monotonic() + wait_s
+        while replies < n:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([s], [], [], left)[0]:
+                break
+            data = s.recv(2048)
+            body = data if six else data[(data[0] & 15) * 4:]
+            replies += body[0] == (129 if six else 0) and body[4:6] == struct.pack("!H", ident)
+        s.close()
+        self.sockets.remove(s)
+        return replies
+
+    def raw(self, which, address, proto):
+        """A raw IP socket of one protocol."""
+        s = self._socket(which, address, socket.SOCK_RAW, proto)
+        s.setblocking(False)
+        return s
+
+    def frames(self, which, dev, frame, n):
+        """Sends whole Ethernet frames."""
+        with self.inside(which):
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+            s.bind((dev, 0))
+        for _ in range(n):
+            s.send(frame)
+        s.close()
+
+    def mac(self, which, dev):
+        link = json.loads(self.ip(which, "-j", "link", "show", "dev", dev))[0]
+        return bytes.fromhex(link["address"].replace(":", ""))
+
+    # --- end ---
+    def close(self):
+        for child in self.children:
+            if child.poll() is None:
+                child.send_signal(signal.SIGKILL)
+                child.wait()
+        for s in self.sockets:
+            s.close()
+        for cookie in self.cookies:
+            remove_pins(PIN_ROOT / str(cookie))
+        for name in self.names.values():
+            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        os.close(self.home)
+
+
+def set_netns(fd):
+    if _libc.setns(fd, CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
+
+
+def netns_cookie():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        return struct.unpack("=Q", s.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8))[0]
+
+
+def remove_pins(directory):
+    if directory.is_dir():
+        for path in sorted(directory.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        directory.rmdir()
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff
+
+
+def received(s, wait_s=WAIT_S):
+    """Number of datagrams that reach a socket until nothing comes for wait_s."""
+    n = 0
+    while select.select([s], [], [], wait_s)[0]:
+        try:
+            while True:
+                s.recv(65536)
+                n += 1
+        except BlockingIOError:
+            pass
+    return n
+
+
+def udp_frame(src_mac, dst_mac, source, target, port, n_bytes=8):
+    """Ethernet frame of an IPv4 UDP datagram from port 40000, without UDP checksum."""
+    udp = struct.pack("!HHHH", 40000, port, 8 + n_bytes, 0) + bytes(n_bytes)
+    header = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0,
+                         socket.inet_aton(source), socket.inet_aton(target))
+    header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
+    return dst_mac + src_mac + b"\x08\x00" + header + udp
