@@ -43,8 +43,8 @@ struct pw_search {
     __u64 seed;
     __u64 cand;   /* groups that are left */
     __u64 failed; /* the image leads nowhere */
-    __u64
-        key[2]; /* of the chain that is walked; IPv4: src | dst << 32; IPv6: address of the slot */
+    /* The key of the chain that is walked. IPv4: src | dst << 32; IPv6: address of the slot. */
+    __u64 key[2];
     __u64 key_hi;
     __u32 sport_off; /* img_header.sport_off, .dport_off */
     __u32 dport_off;

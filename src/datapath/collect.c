@@ -10,6 +10,8 @@
 #include "pins.h"
 #include "progs.h"
 
+static const char default_pin_root[] = "/sys/fs/bpf/portward";
+
 /* clsact filters have no pins, they can be taken off only from inside their namespace. */
 static int clear_hooks(const struct pins *p, struct diag *d)
 {
@@ -29,6 +31,9 @@ int datapath_clear_pins(const char *pin_root, uint64_t cookie, struct diag *d)
 {
     struct pins p = PINS_INIT;
     uint64_t own;
+
+    if (!pin_root)
+        pin_root = default_pin_root;
     int r = pins_open_existing(pin_root, cookie, &p);
 
     if (r == -ENOENT)
@@ -66,7 +71,9 @@ static int collect(const char *pin_root, uint64_t cookie)
 
 int datapath_collect_dead(const char *pin_root)
 {
-    DIR *dir = opendir(pin_root ? pin_root : "/sys/fs/bpf/portward");
+    if (!pin_root)
+        pin_root = default_pin_root;
+    DIR *dir = opendir(pin_root);
     int n = 0;
 
     if (!dir)
@@ -76,7 +83,7 @@ int datapath_collect_dead(const char *pin_root)
         unsigned long long cookie = strtoull(e->d_name, &end, 10);
 
         if (cookie != 0 && *end == '\0')
-            n += collect(pin_root ? pin_root : "/sys/fs/bpf/portward", cookie);
+            n += collect(pin_root, cookie);
     }
     closedir(dir);
     return n;

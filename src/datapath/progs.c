@@ -120,8 +120,8 @@ static void quote_log(struct diag *d, int r, char *log)
 int progs_load(struct progs *p, struct diag *d)
 {
     _cleanup_free_ char *log = calloc(1, LOG_BYTES);
-    struct bpf_object_open_opts o = {
-        .sz = sizeof(o), .kernel_log_buf = log, .kernel_log_size = LOG_BYTES};
+    /* The macro clears the padding too, which libbpf takes for an option it does not know. */
+    LIBBPF_OPTS(bpf_object_open_opts, o, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES);
     struct progs fresh = *p;
 
     if (!log)

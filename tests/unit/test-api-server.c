@@ -616,7 +616,7 @@ static void test_too_large(void **state)
     send_raw(fd,
              "POST /v1/flush HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4b000\r\n");
     send_raw(fd, body);
-    send_raw(fd, "00000000\r\n0\r\n\r\n" + 8);
+    send_raw(fd, &"00000000\r\n0\r\n\r\n"[8]);
     assert_int_equal(count_answers(fd, 1), 1);
 }
 

@@ -343,14 +343,43 @@ static void test_damaged_image(void **state)
     image_done(&img);
 }
 
+static uint32_t hook_says(struct world *w, const struct frame *f)
+{
+    _cleanup_(close_p) int prog = pin_fd(w, "prog", "pw_in");
+    LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f->b, .data_size_in = (uint32_t)f->len);
+    assert_int_equal(bpf_prog_test_run_opts(prog, &o), 0);
+    return o.retval;
+}
+
+/* A hook whose root is empty lost its image: IP is dropped, the rest is not ours. */
+static void test_no_image(void **state)
+{
+    struct world *w = *state;
+    struct frame f = frame_l4(PROTO_TCP, "192.0.2.1", 1, "10.0.0.1", 22), arp = f;
+    uint32_t slot = PW_ROOT_ACTIVE;
+    uint64_t passed, dropped[_DROP_REASON_MAX];
+
+    world_open(w);
+    put16(arp.b + 12, 0x0806);
+    assert_int_equal(hook_says(w, &f), UINT32_MAX); /* TCX_NEXT */
+    _cleanup_(close_p) int roots = pin_fd(w, "map", "roots");
+    assert_int_equal(bpf_map_delete_elem(roots, &slot), 0);
+    assert_int_equal(hook_says(w, &f), 2); /* TCX_DROP */
+    assert_int_equal(hook_says(w, &arp), UINT32_MAX);
+    assert_int_equal(datapath_stats(w->dp, DIR_IN, &passed, dropped), 0);
+    assert_int_equal(dropped[DROP_INTERNAL], 1);
+}
+
 #define LIVE(f) cmocka_unit_test_setup_teardown(f, world_enter, world_leave)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LIVE(test_addresses),           LIVE(test_vlan_tags),    LIVE(test_ipv4_headers),
-        LIVE(test_ipv4_options),        LIVE(test_ipv6_headers), LIVE(test_icmpv6_rows),
-        LIVE(test_tiers_and_deadlines), LIVE(test_unarmed),      LIVE(test_damaged_image),
+        LIVE(test_addresses),           LIVE(test_vlan_tags),
+        LIVE(test_ipv4_headers),        LIVE(test_ipv4_options),
+        LIVE(test_ipv6_headers),        LIVE(test_icmpv6_rows),
+        LIVE(test_tiers_and_deadlines), LIVE(test_unarmed),
+        LIVE(test_damaged_image),       LIVE(test_no_image),
     };
     if (!world_prepare()) {
         puts("1..0 # SKIP needs root");

@@ -47,7 +47,8 @@ struct datapath *datapath_close(struct datapath *dp);
 void datapath_closep(struct datapath **dp);
 /* Removes links, maps and pins of this namespace: the host is open. Then closes. */
 _must_check_ int datapath_clear(struct datapath *dp, struct diag *d);
-/* The same without an agent, for a namespace cookie; -EBUSY if an agent holds it. */
+/* The same without an agent, for a namespace cookie; -EBUSY if an agent holds it. clsact filters
+ * can be taken off only from inside their namespace. pin_root here and below: NULL = default. */
 _must_check_ int datapath_clear_pins(const char *pin_root, uint64_t cookie, struct diag *d);
 /* Removes pin directories of namespaces that no longer exist (all links dead). */
 int datapath_collect_dead(const char *pin_root);
@@ -96,8 +97,8 @@ _must_check_ int datapath_flip(struct datapath *dp, struct diag *d);
 void datapath_abandon(struct datapath *dp);
 /* 1 if the image in this root slot is seen by the program with this generation, 0 if not yet. */
 int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generation);
-/* Eventfd that becomes readable when a worker job ended; process it with this call. A failed
- * job's errno is returned once. */
+/* Descriptor that becomes readable when a worker job ended; process it with this call. A failed
+ * job's errno is returned once; -EAGAIN: none has ended. */
 int datapath_worker_fd(const struct datapath *dp);
 int datapath_worker_process(struct datapath *dp);
 
