@@ -83,6 +83,7 @@ static int on_rtnl(sd_event_source *s _unused_, int fd _unused_, uint32_t events
     int err = datapath_rtnl_process(a->dp, &changes);
     if (err < 0)
         event_log(EV_WORKER_FAILED, "ERROR", strerror(-err), "SOURCE", "rtnetlink", NULL);
+    resolver_routes_changed(a);
     if (changes & HOST_CHANGED_IFACES)
         event_log(EV_HOST_CHANGED, NULL);
     if (changes)
@@ -277,6 +278,8 @@ int agent_new(const struct agent_options *o, struct diag *d, struct agent **ret)
     if (err == 0)
         err = new_counter_ids(a);
     if (err == 0)
+        err = resolver_new(&a->resolver);
+    if (err == 0)
         err = sd_event_new(&a->event);
     if (err < 0)
         return err;
@@ -303,6 +306,9 @@ int agent_start(struct agent *a, struct diag *d)
     int err = block_signals();
     if (err == 0)
         err = open_kernel(a, d);
+    if (err < 0)
+        return err;
+    err = resolver_start(a, d);
     if (err < 0)
         return err;
     err = add_sources(a);
@@ -370,6 +376,7 @@ struct agent *agent_free(struct agent *a)
         return NULL;
     queue_drop(a);
     install_done(a);
+    resolver_done(&a->resolver);
     for (size_t i = 0; i < _SOURCE_MAX; i++)
         sd_event_source_disable_unref(a->sources[i]);
     desired_free(a->in_force);

@@ -31,6 +31,7 @@ static const struct {
     [AGENT_UNASSIGN] = {prepare_unassign, "unassign policy", true},
     [AGENT_RULE_ADD] = {prepare_rule_add, "add rule", true},
     [AGENT_RULE_DELETE] = {prepare_rule_delete, "delete rule", true},
+    [AGENT_POLICY_ROLLBACK] = {prepare_policy_rollback, "roll policy back", true},
     [AGENT_COUNTERS_RESET] = {prepare_counters_reset, "reset counters", false},
 };
 
@@ -38,9 +39,10 @@ static const struct {
     prepare_fn prepare;
     const char *name;
 } internals[_JOB_KIND_MAX] = {
-    [JOB_START] = {prepare_start, "start"},    [JOB_EXPIRE] = {prepare_expire, "expiry"},
-    [JOB_HOST] = {prepare_host, "interfaces"}, [JOB_RELOAD] = {prepare_reload, "reload"},
-    [JOB_STOP] = {prepare_stop, "stop"},       [JOB_RESYNC] = {prepare_resync, "resync"},
+    [JOB_START] = {prepare_start, "start"},     [JOB_EXPIRE] = {prepare_expire, "expiry"},
+    [JOB_HOST] = {prepare_host, "interfaces"},  [JOB_RELOAD] = {prepare_reload, "reload"},
+    [JOB_STOP] = {prepare_stop, "stop"},        [JOB_RESYNC] = {prepare_resync, "resync"},
+    [JOB_NAMES] = {prepare_names, "addresses"},
 };
 
 const char *job_name(const struct job *j)
@@ -110,16 +112,27 @@ static int change_copy(const struct agent_change *c, struct agent_change *ret)
     return 0;
 }
 
+void job_reset(struct job *j)
+{
+    layers_done(&j->next_layers);
+    agent_filters_done(&j->result.filters);
+    agent_filters_done(&j->result.exceptions);
+    agent_preview_done(&j->result.preview);
+    agent_warnings_done(&j->result.warnings);
+    free(j->result.policies);
+    j->in_transaction = j->enforce = false;
+    j->next_layers = (struct layers){0};
+    j->subject = (struct guid){0};
+    j->audit[0] = j->object[0] = j->policy[0] = j->rule[0] = '\0';
+    j->result = (struct agent_result){0};
+}
+
 struct job *job_free(struct job *j)
 {
     if (!j)
         return NULL;
     change_done(&j->change);
-    layers_done(&j->next_layers);
-    agent_filters_done(&j->result.filters);
-    agent_filters_done(&j->result.exceptions);
-    agent_warnings_done(&j->result.warnings);
-    free(j->result.policies);
+    job_reset(j);
     free(j);
     return NULL;
 }
@@ -132,18 +145,31 @@ void queue_wake(struct agent *a)
     /* cannot fail for a defer source of this process (sd_event_source_set_enabled(3)) */
 }
 
+static void queue_insert(struct agent *a, struct job *j, struct job **at)
+{
+    j->next = *at;
+    *at = j;
+    a->n_queued++;
+    queue_wake(a);
+}
+
+void queue_again(struct agent *a, struct job *j)
+{
+    struct job **at = &a->queue;
+    while (*at && ((*at)->kind != JOB_REQUEST || (*at)->id < j->id))
+        at = &(*at)->next;
+    queue_insert(a, j, at);
+}
+
 static void queue_put(struct agent *a, struct job *j)
 {
     struct job **at = &a->queue;
     /* What the agent must do itself goes before what callers wait for. */
     while (*at && (j->kind == JOB_REQUEST || (*at)->kind != JOB_REQUEST))
         at = &(*at)->next;
-    j->next = *at;
-    *at = j;
-    a->n_queued++;
     j->id = ++a->next_job_id;
     j->begin_ns = agent_now_ns();
-    queue_wake(a);
+    queue_insert(a, j, at);
 }
 
 int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done, void *ctx,
@@ -204,6 +230,7 @@ void agent_forget(struct agent *a, uint64_t id)
     for (struct job *q = a->queue; q; q = q->next)
         if (q->id == id)
             q->done = NULL;
+    resolver_forget(a, id);
 }
 
 /* --- end of a job --- */
@@ -231,6 +258,7 @@ static void refuse(struct agent *a, struct job *j, int err, const struct diag *d
 {
     if (j->in_transaction)
         store_rollback(a->store);
+    resolver_job_done(a, j, /* ok= */ false);
     j->result.err = err;
     if (d)
         j->result.diag = *d;
@@ -286,8 +314,11 @@ static int commit(struct agent *a, struct job *j, struct diag *d)
     int err = 0;
     if (!j->in_transaction)
         return 0;
+    struct author author = j->change.author;
+    if (j->reason[0])
+        author.reason = j->reason;
     if (j->audit[0])
-        err = store_audit(a->store, &j->change.author, j->audit, j->object, a->run.generation, d);
+        err = store_audit(a->store, &author, j->audit, j->object, a->run.generation, d);
     if (err == 0 && j->result.flipped && needs_store(j))
         err = store_set_generation(a->store, a->run.generation, d);
     if (err == 0)
@@ -304,15 +335,15 @@ static void store_warning(struct job *j, const struct diag *d)
                 "the change is in force, but the audit trail could not be written: %s", d->message);
 }
 
-static void show_subject(struct agent *a, struct job *j)
+static void show_subject(struct agent *a, const struct desired *x, struct job *j)
 {
-    size_t i = find_guid(a->in_force, &j->subject);
+    size_t i = find_guid(x, &j->subject);
     struct agent_filter f;
     if (i == SIZE_MAX)
         return;
-    if (view_filter(a, a->in_force, i, NULL, &f) < 0 || filters_add(&j->result.filters, &f) < 0)
+    if (view_filter(a, x, i, NULL, &f) < 0 || filters_add(&j->result.filters, &f) < 0)
         return; /* out of memory: the answer lacks the text, the filter is in force */
-    notes_for_filter(a, j, i);
+    notes_for_filter(a, x, j, i);
 }
 
 static void succeed(struct agent *a, struct job *j)
@@ -328,10 +359,13 @@ static void succeed(struct agent *a, struct job *j)
     }
     if (err < 0)
         store_warning(j, &d);
+    resolver_job_done(a, j, /* ok= */ true);
+    if (j->kind == JOB_REQUEST)
+        resolver_notes(a, j);
     if (j->kind == JOB_REQUEST && j->change.kind == AGENT_FILTER_ADD)
-        show_subject(a, j);
+        show_subject(a, a->in_force, j);
     else if (j->kind == JOB_REQUEST && needs_store(j) && j->result.flipped)
-        notes_for_policies(a, j);
+        notes_for_policies(a->in_force, j);
     if (j->kind == JOB_RELOAD)
         a->config = j->config;
     log_change(a, j);
@@ -370,11 +404,29 @@ static int enforce(struct agent *a, struct job *j, struct diag *d, bool *ret_wai
             event_log(EV_GENERATION_ADOPTED, NULL);
         err = install_adopt(a, &x, d);
     } else if (err == 0) {
-        err = install_begin(a, &x, d);
-        *ret_waits = err == 0;
+        err = install_in_place(a, &x);
+        j->result.flipped = err == 0;
+        if (err == -EAGAIN) {
+            err = install_begin(a, &x, d);
+            *ret_waits = err == 0;
+        }
     }
     if (err < 0)
         counter_ids_rollback(a->ids);
+    return err;
+}
+
+/* The caller decided on what was in force then. */
+static int check_generation(const struct agent *a, struct job *j)
+{
+    uint64_t expected = j->change.if_generation;
+    if (expected == 0 || expected == a->run.generation)
+        return 0;
+    int err = diag_fail(&j->result.diag, DIAG_CONFLICT,
+                        "generation %" PRIu64 " is in force, not %" PRIu64
+                        ": somebody made a change, or something expired",
+                        a->run.generation, expected);
+    diag_hint(&j->result.diag, "portward list");
     return err;
 }
 
@@ -382,7 +434,14 @@ static int prepare(struct agent *a, struct job *j)
 {
     struct diag *d = &j->result.diag;
     struct diag store_error = {0};
-    int err = store_begin(a->store, &store_error);
+    int err = check_generation(a, j);
+    if (err < 0)
+        return err;
+    /* A change of the dynamic layer ends with the power anyway, its audit row may. */
+    err = store_wait_for_disk(a->store, needs_store(j) || j->kind != JOB_REQUEST, &store_error);
+    if (err == 0)
+        err = j->change.dry_run ? store_begin_dry(a->store, &store_error)
+                                : store_begin(a->store, &store_error);
     if (err < 0 && needs_store(j)) {
         *d = store_error;
         return err;
@@ -399,6 +458,58 @@ static int prepare(struct agent *a, struct job *j)
                                   : internals[j->kind].prepare(a, j);
 }
 
+/* Nothing of a parked job stays: others are served meanwhile. */
+static void leave_parked(struct agent *a, struct job *j)
+{
+    if (j->in_transaction)
+        store_rollback(a->store);
+    job_reset(j);
+    a->current = NULL;
+    queue_wake(a);
+}
+
+/* The state that the job wants, as far as it can be made without the kernel. */
+static int preview(struct agent *a, struct job *j, struct diag *d)
+{
+    _cleanup_(desired_freep) struct desired *x = NULL;
+    int err = desired_build(&j->next_layers, datapath_host(a->dp), a->ids, d, &x);
+    if (err == 0)
+        x->e.host = a->in_force->e.host = datapath_host(a->dp);
+    if (err == 0)
+        err = install_try(a, x, d);
+    if (err == 0)
+        err = preview_make(a, x, agent_now_ns() + AGENT_PREVIEW_NS / 2, &j->result.preview);
+    if (err == 0 && j->change.kind == AGENT_FILTER_ADD)
+        show_subject(a, x, j);
+    else if (err == 0 && needs_store(j))
+        notes_for_policies(x, j);
+    counter_ids_rollback(a->ids);
+    return err;
+}
+
+/* A change that is only tried: the same way up to the image, then back. Nothing is written, in
+ * the kernel, the database or the runtime directory. */
+static void try_change(struct agent *a, struct job *j)
+{
+    struct diag d = {0};
+    int err = 0;
+    if (j->enforce) {
+        err = preview(a, j, &d);
+    } else {
+        j->result.preview = (struct agent_preview){.made = true, .equal = true, .complete = true};
+        if (j->change.kind == AGENT_FILTER_ADD)
+            show_subject(a, a->in_force, j);
+    }
+    if (err < 0) {
+        refuse(a, j, err, &d);
+        return;
+    }
+    if (j->in_transaction)
+        store_rollback(a->store);
+    j->in_transaction = false;
+    answer(a, j);
+}
+
 static void start(struct agent *a, struct job *j)
 {
     struct diag d = {0};
@@ -410,6 +521,16 @@ static void start(struct agent *a, struct job *j)
         return;
     }
     if (j->enforce)
+        err = resolver_ready(a, j, &d);
+    if (err == 1) { /* resolver.c keeps it until its names have addresses */
+        leave_parked(a, j);
+        return;
+    }
+    if (err == 0 && j->change.dry_run) {
+        try_change(a, j);
+        return;
+    }
+    if (err == 0 && j->enforce)
         err = enforce(a, j, &d, &waits);
     if (err < 0)
         refuse(a, j, err, &d);
@@ -420,7 +541,7 @@ static void start(struct agent *a, struct job *j)
 int queue_dispatch(sd_event_source *s _unused_, void *userdata)
 {
     struct agent *a = userdata;
-    if (a->current || a->install.state != INSTALL_IDLE || !a->queue)
+    if (a->current || !install_is_ready(a) || !a->queue)
         return 0;
     struct job *j = a->queue;
     a->queue = j->next;
@@ -432,6 +553,8 @@ int queue_dispatch(sd_event_source *s _unused_, void *userdata)
 
 void queue_drop(struct agent *a)
 {
+    for (struct job *p; (p = resolver_unpark_one(a));)
+        queue_again(a, p);
     while (a->current || a->queue) {
         struct job *j = a->current ? a->current : a->queue;
         if (j == a->current)

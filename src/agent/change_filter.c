@@ -72,6 +72,8 @@ int prepare_filter_add(struct agent *a _unused_, struct job *j)
         return text_error(j, err);
     uint64_t deadline_ns = c.for_s ? agent_now_ns() + (uint64_t)c.for_s * 1000000000ULL : 0;
     const char *reason = c.reason ? c.reason : j->change.author.reason;
+    if (c.reason) /* the parser knows the limit */
+        (void)snprintf(j->reason, sizeof(j->reason), "%s", c.reason);
     size_t i = dynamic_find_equal(&j->next_layers.dynamic, &c.filter);
     err = i == SIZE_MAX ? add_new(j, &c, deadline_ns, reason) : extend(j, i, deadline_ns, reason);
     j->enforce = err == 0 && strcmp(j->result.change, "none") != 0;
@@ -139,7 +141,7 @@ static int find_by_text(struct agent *a, struct job *j, const char *item, size_t
         err = not_found(item, d);
         for (size_t i = 0; i < a->in_force->e.n; i++)
             if (a->in_force->e.v[i].layer != LAYER_DYNAMIC &&
-                filter_eq(a->in_force->e.v[i].filter, &f)) {
+                filter_eq(desired_written(a->in_force, i), &f)) {
                 err = refuse_static(&a->in_force->e.v[i], d);
                 break;
             }
@@ -219,8 +221,9 @@ int prepare_flush(struct agent *a, struct job *j)
 
 int prepare_counters_reset(struct agent *a, struct job *j)
 {
-    for (size_t i = 0; i < a->in_force->e.n; i++) {
-        int err = datapath_counter_reset(a->dp, a->in_force->e.v[i].counter_id);
+    for (size_t i = 0; i < a->in_force->n_written; i++) {
+        int err =
+            j->change.dry_run ? 0 : datapath_counter_reset(a->dp, a->in_force->e.v[i].counter_id);
         if (err < 0)
             return diag_errno(&j->result.diag, err, "cannot reset counters");
         j->result.n_reset++;

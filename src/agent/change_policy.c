@@ -4,6 +4,7 @@
  * is stored only if it can be enforced completely; what is in force and what is stored change
  * together. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -76,7 +77,8 @@ static int put_policy(struct agent *a, struct job *j, struct policy *p, const st
     _cleanup_(policy_freep) struct policy *old = NULL;
     bool changed, assigned = false;
     int err = find_stored(a, p->name, d, &old);
-    if (err == 0 && old)
+    /* A revision that comes back has identities of its own. */
+    if (err == 0 && old && j->change.kind != AGENT_POLICY_ROLLBACK)
         err = text_inherit_ids(p, old);
     if (err == 0)
         err = store_policy_put(a->store, p, o, &j->change.author, d, &changed);
@@ -161,7 +163,7 @@ int prepare_policy_delete(struct agent *a, struct job *j)
     _cleanup_(policy_freep) struct policy *p = NULL;
     int err = store_policy_get(a->store, j->change.policy, d, &p);
     if (err == 0)
-        err = store_policy_delete(a->store, j->change.policy, &j->change.author, d);
+        err = store_policy_delete(a->store, p->name, &j->change.author, d);
     if (err < 0)
         return err;
     j->result.policies = calloc(1, sizeof(*j->result.policies));
@@ -170,6 +172,28 @@ int prepare_policy_delete(struct agent *a, struct job *j)
     j->result.n_policies = 1;
     describe_policy(p, "deleted", false, &j->result.policies[0]);
     j->result.change = "deleted";
+    return 0;
+}
+
+int prepare_policy_rollback(struct agent *a, struct job *j)
+{
+    _cleanup_(policy_freep) struct policy *p = NULL;
+    int err =
+        store_revision_get(a->store, j->change.policy, j->change.revision, &j->result.diag, &p);
+    if (err < 0)
+        return err;
+    char change[64];
+    (void)snprintf(change, sizeof(change), "rollback to revision %" PRIu32, p->revision); /* fits */
+    struct policy_put o = {.replace = true, .change = change};
+    j->result.restored = p->revision;
+    j->result.policies = calloc(1, sizeof(*j->result.policies));
+    if (!j->result.policies)
+        return -ENOMEM;
+    err = put_policy(a, j, p, &o, &j->result.policies[0]);
+    if (err < 0)
+        return err;
+    j->result.n_policies = 1;
+    j->result.change = j->result.policies[0].change;
     return 0;
 }
 
@@ -296,7 +320,9 @@ static int rule_exists(struct job *j, const struct policy *p, const struct rule 
 static int store_rule_change(struct agent *a, struct job *j, struct policy *p, const char *verb)
 {
     char change[320];
-    (void)snprintf(change, sizeof(change), "%s rule \"%s\"", verb, j->change.rule); /* cut */
+    bool fresh = guid_is_null(&p->guid); /* it was not stored before */
+    (void)snprintf(change, sizeof(change), "%s%s rule \"%s\"", fresh ? "create, " : "", verb,
+                   j->change.rule); /* cut */
     struct policy_put o = {.replace = true, .change = change};
     j->result.policies = calloc(1, sizeof(*j->result.policies));
     if (!j->result.policies)

@@ -83,7 +83,8 @@ static void set_lost_on_stop(struct agent_config *c, int v)
 }
 
 /* One key; the value is one of words, and set() gets its position. set NULL and words NULL:
- * failsafe, which has a grammar of its own; set NULL with words: not in this version. */
+ * failsafe and wins, which have a grammar of their own; set NULL with words: not in this version.
+ */
 static const struct key {
     const char *section, *name, *words;
     void (*set)(struct agent_config *c, int v);
@@ -92,6 +93,7 @@ static const struct key {
     {"filter", "masqueraded", "judge|pass", set_masqueraded},
     {"filter", "source-route", "drop|classify", set_source_route},
     {"filter", "dhcp-client", "auto|off", set_dhcp_client},
+    {"filter", "wins", NULL, NULL},
     {"safety", "failsafe", NULL, NULL},
     {"dynamic", "lost-on-stop", "no|yes", set_lost_on_stop},
     {"datapath", "hook", "auto|tcx|clsact", set_hook},
@@ -138,6 +140,18 @@ static int set_failsafe(const struct parser *p, const char *value)
     return 0;
 }
 
+static int set_wins(const struct parser *p, const char *value)
+{
+    struct address_list none = {.n = 0};
+    if (!*value) {
+        p->c->wins = none;
+        return 0;
+    }
+    if (keywords_parse_list(value, strlen(value), &p->c->wins) == 0)
+        return 0;
+    return bad_value(p, "wins", value, "192.0.2.10, 192.0.2.11");
+}
+
 static void hint_keys(const struct parser *p, const char *section)
 {
     char list[DIAG_HINT_BYTES] = "";
@@ -175,7 +189,7 @@ static int set_key(const struct parser *p, const char *section, const char *name
     }
     seen[i] = true;
     if (!k->words)
-        return set_failsafe(p, value);
+        return strcmp(k->name, "wins") == 0 ? set_wins(p, value) : set_failsafe(p, value);
     int v = word_index(value, k->words);
     if (v < 0)
         return bad_value(p, name, value, k->words);

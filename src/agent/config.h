@@ -3,12 +3,14 @@
  * so that it can be fuzzed; config_files.c finds and reads the files. */
 #pragma once
 #include "agent/agent.h"
+#include "keywords.h"
 #include "model/settings.h"
 
 struct agent_config {
     struct filter_settings filter;
     enum hook_mode hook;
     bool lost_on_stop;
+    struct address_list wins; /* what the address `wins` stands for */
 };
 void agent_config_init(struct agent_config *c);
 

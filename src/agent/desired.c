@@ -37,7 +37,7 @@ struct policy_ref *policy_ref_put(struct policy_ref *r)
 
 int layers_copy(const struct layers *from, struct layers *ret)
 {
-    struct layers copy = {.settings = from->settings};
+    struct layers copy = {.settings = from->settings, .names = from->names};
     int err = dynamic_copy(&from->dynamic, &copy.dynamic);
     if (err < 0)
         return err;
@@ -81,6 +81,8 @@ struct desired *desired_free(struct desired *x)
         return NULL;
     layers_done(&x->layers);
     free(x->v);
+    free(x->expanded);
+    free(x->origin);
     free(x->fresh);
     free(x);
     return NULL;
@@ -152,6 +154,94 @@ static int add_dynamic(struct desired *x, struct counter_ids *ids, struct diag *
     return err;
 }
 
+/* --- names and keywords --- */
+static bool has_names(const struct filter *f)
+{
+    return addr_is_resolved(&f->src) || addr_is_resolved(&f->dst);
+}
+
+/* Room for the expansions of what was written. */
+static int reserve_expansions(struct desired *x, struct diag *d)
+{
+    size_t n = 0, more = 0;
+    for (size_t i = 0; i < x->n_written; i++) {
+        if (!has_names(x->v[i].filter))
+            continue;
+        size_t k = names_expand(x->layers.names, x->v[i].filter, NULL);
+        n += k;
+        more += k > 1 ? k - 1 : 0;
+    }
+    if (n == 0)
+        return 0;
+    if (x->n_written + more > LIMIT_EFFECTIVE_FILTERS)
+        return diag_fail(d, DIAG_LIMIT, "%zu filters with the addresses of names, limit %d",
+                         x->n_written + more, LIMIT_EFFECTIVE_FILTERS);
+    struct effective_filter *v = realloc(x->v, (x->n_written + more + 1) * sizeof(*v));
+    if (!v)
+        return -ENOMEM;
+    x->v = v;
+    x->expanded = calloc(n, sizeof(*x->expanded));
+    x->origin = calloc(n, sizeof(*x->origin));
+    return x->expanded && x->origin ? 0 : -ENOMEM;
+}
+
+static int expand_names(struct desired *x, struct diag *d)
+{
+    x->n_written = x->e.n;
+    int err = reserve_expansions(x, d);
+    for (size_t i = 0; err == 0 && x->expanded && i < x->n_written; i++) {
+        const struct filter *written = x->v[i].filter;
+        if (!has_names(written))
+            continue;
+        size_t first = x->n_expanded;
+        x->n_expanded += names_expand(x->layers.names, written, &x->expanded[first]);
+        for (size_t k = first; k < x->n_expanded; k++) {
+            struct effective_filter *to = k == first ? &x->v[i] : &x->v[x->e.n++];
+            *to = x->v[i];
+            to->filter = &x->expanded[k];
+            x->origin[k] = (struct expansion_origin){written, i};
+        }
+    }
+    return err;
+}
+
+static const struct expansion_origin *origin_of(const struct desired *x, size_t i)
+{
+    const struct filter *f = x->e.v[i].filter;
+    bool expanded = x->expanded && f >= x->expanded && f < x->expanded + x->n_expanded;
+    return expanded ? &x->origin[f - x->expanded] : NULL;
+}
+
+const struct filter *desired_written(const struct desired *x, size_t i)
+{
+    const struct expansion_origin *o = origin_of(x, i);
+    return o ? o->written : x->e.v[i].filter;
+}
+
+size_t desired_origin(const struct desired *x, size_t i)
+{
+    const struct expansion_origin *o = origin_of(x, i);
+    return o ? o->index : i;
+}
+
+/* Origins are in ascending order, see expand_names(). */
+const struct filter *desired_expansions(const struct desired *x, size_t origin, size_t *ret_n)
+{
+    size_t lo = 0, hi = x->n_expanded;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (x->origin[mid].index < origin)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    size_t n = 0;
+    while (lo + n < x->n_expanded && x->origin[lo + n].index == origin)
+        n++;
+    *ret_n = n;
+    return n > 0 ? &x->expanded[lo] : NULL;
+}
+
 int desired_build(struct layers *l, const struct host *host, struct counter_ids *ids,
                   struct diag *d, struct desired **ret)
 {
@@ -173,6 +263,8 @@ int desired_build(struct layers *l, const struct host *host, struct counter_ids 
         err = add_dynamic(x, ids, d);
     if (err == 0)
         err = add_policy(x, ASSIGN_LOCAL, ids, d);
+    if (err == 0)
+        err = expand_names(x, d);
     if (err < 0)
         return err;
     x->e.v = x->v;

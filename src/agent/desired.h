@@ -7,6 +7,7 @@
 #include "dynamic.h"
 #include "model/effective.h"
 #include "model/policy.h"
+#include "names.h"
 #include "store/store.h"
 
 /* A policy shared by the generations that use it. */
@@ -23,6 +24,8 @@ struct layers {
     struct policy_ref *policy[_ASSIGN_SLOT_MAX]; /* NULL = none assigned */
     struct dynamic dynamic;
     struct filter_settings settings;
+    const struct names *names; /* borrowed from the agent: what names stand for at the next
+                                  build; NULL = no name stands for anything */
 };
 _must_check_ int layers_copy(const struct layers *from, struct layers *ret);
 void layers_done(struct layers *l);
@@ -31,10 +34,20 @@ _must_check_ int layers_set_policy(struct layers *l, enum assign_slot slot, stru
 void layers_unset_policy(struct layers *l, enum assign_slot slot);
 enum layer layer_of_slot(enum assign_slot slot);
 
+/* e.v[0 .. n_written) is one entry per filter written: the filter itself, or the first of the
+ * address filters that its names and keywords stand for (expansions); further expansions follow
+ * from n_written on. A name that stands for nothing stays and matches no packet. */
 struct desired {
     struct layers layers;
     struct effective e; /* e.v has room for e.n; e.host is set at each use */
     struct effective_filter *v;
+    size_t n_written;
+    struct filter *expanded; /* strings and ports belong to the filters written */
+    struct expansion_origin {
+        const struct filter *written;
+        size_t index; /* in e.v */
+    } * origin;       /* of expanded[i] */
+    size_t n_expanded;
     size_t dynamic_first, n_dynamic; /* e.v[dynamic_first + i] is layers.dynamic.v[i] */
     size_t *fresh;                   /* indices of filters whose counter id is new */
     size_t n_fresh;
@@ -46,6 +59,11 @@ _must_check_ int desired_build(struct layers *l, const struct host *host, struct
                                struct diag *d, struct desired **ret);
 struct desired *desired_free(struct desired *x);
 void desired_freep(struct desired **x);
+/* Effective filter i as it was written, and its place among the written ones. */
+const struct filter *desired_written(const struct desired *x, size_t i);
+size_t desired_origin(const struct desired *x, size_t i);
+/* The address filters that written filter `origin` stands for, none if it has no name. */
+const struct filter *desired_expansions(const struct desired *x, size_t origin, size_t *ret_n);
 /* Dynamic entry of effective filter i, NULL for other layers. */
 const struct dynamic_entry *desired_dynamic(const struct desired *x, size_t i);
 /* Print over what the image depends on: filters, counter ids, deadlines of permits, settings,

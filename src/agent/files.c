@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* agent/files.c: bounded reads, atomic replacement of files, directory locks.
  * Called by config, snapshot, runstate and agent. Invariant: a file that was replaced is
- * complete, the old or the new one, at every moment (write to a temporary name, fsync, rename,
- * fsync of the directory). */
+ * complete, the old or the new one, at every moment at which processes look (write to a temporary
+ * name, rename); the syncs say what a loss of power may do. */
 #include "files.h"
 
 #include <errno.h>
@@ -55,10 +55,12 @@ static int write_all(int fd, const void *data, size_t len)
         at += n;
         len -= (size_t)n;
     }
-    return fsync(fd) < 0 ? -errno : 0;
+    return 0;
 }
 
-int file_replace(const char *dir, const char *name, const void *data, size_t len)
+enum sync { SYNC_NOTHING, SYNC_FILE, SYNC_DIRECTORY }; /* each includes those before */
+
+static int replace(const char *dir, const char *name, const void *data, size_t len, enum sync sync)
 {
     char temp[64];
     if (snprintf(temp, sizeof(temp), "%s.tmp", name) >= (int)sizeof(temp))
@@ -74,13 +76,30 @@ int file_replace(const char *dir, const char *name, const void *data, size_t len
     if (fd < 0)
         return -errno;
     int err = write_all(fd, data, len);
+    if (err == 0 && sync >= SYNC_FILE && fsync(fd) < 0)
+        err = -errno;
     if (err == 0 && renameat(dir_fd, temp, dir_fd, name) < 0)
         err = -errno;
     if (err < 0) {
         (void)unlinkat(dir_fd, temp, 0); /* the error before it is the one to report */
         return err;
     }
-    return fsync(dir_fd) < 0 ? -errno : 0;
+    return sync >= SYNC_DIRECTORY && fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int file_replace(const char *dir, const char *name, const void *data, size_t len)
+{
+    return replace(dir, name, data, len, SYNC_DIRECTORY);
+}
+
+int file_replace_whole(const char *dir, const char *name, const void *data, size_t len)
+{
+    return replace(dir, name, data, len, SYNC_FILE);
+}
+
+int file_replace_volatile(const char *dir, const char *name, const void *data, size_t len)
+{
+    return replace(dir, name, data, len, SYNC_NOTHING);
 }
 
 int dir_make(const char *path, mode_t mode, struct diag *d)

@@ -10,6 +10,12 @@ _must_check_ int file_read(const char *path, size_t max, char **ret, size_t *ret
 /* Replaces dir/name by these bytes, mode 0600: temporary file, fsync, rename, fsync of dir. At
  * every moment either the old or the new content is there. */
 _must_check_ int file_replace(const char *dir, const char *name, const void *data, size_t len);
+/* The same for files that only this boot reads: no end of the process loses them, and after a loss
+ * of power there is the old or the new content (whole), or nothing is promised (volatile). */
+_must_check_ int file_replace_whole(const char *dir, const char *name, const void *data,
+                                    size_t len);
+_must_check_ int file_replace_volatile(const char *dir, const char *name, const void *data,
+                                       size_t len);
 /* Creates a directory and its parents; an existing one is left as it is. */
 _must_check_ int dir_make(const char *path, mode_t mode, struct diag *d);
 /* Takes the flock of a directory; what names it in the message. Held as long as the descriptor

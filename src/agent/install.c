@@ -125,23 +125,35 @@ static void recycle_ids(struct agent *a)
 {
     uint32_t id;
     int err = 0;
-    while (counter_ids_recycle(a->ids, &id))
+    while (!a->patched && counter_ids_recycle(a->ids, &id))
         reset_counter(a, id, &err);
 }
+
+static int begin_now(struct agent *a, struct desired **next, struct diag *d);
 
 /* No CPU uses the old image any more. */
 static void settled(struct agent *a)
 {
+    struct install *in = &a->install;
     if (a->counters_unknown)
         reset_unknown(a);
     recycle_ids(a);
-    a->install.state = INSTALL_IDLE;
-    queue_wake(a);
+    in->state = INSTALL_IDLE;
+    if (!in->waits) {
+        queue_wake(a);
+        return;
+    }
+    _cleanup_(desired_freep) struct desired *next = TAKE_PTR(in->next);
+    struct diag d = {0};
+    in->waits = false;
+    int err = begin_now(a, &next, &d);
+    if (err < 0)
+        job_installed(a, err, &d);
 }
 
 /* The snapshot of what the new generation enforces goes to disk before it can decide. */
-static int write_runtime_files(struct agent *a, const struct desired *x, const struct runstate *run,
-                               struct diag *d)
+int install_write_files(struct agent *a, const struct desired *x, const struct runstate *run,
+                        struct diag *d)
 {
     int err = snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &a->origin, d);
     if (err < 0)
@@ -150,10 +162,10 @@ static int write_runtime_files(struct agent *a, const struct desired *x, const s
 }
 
 /* The flip did not happen: what is in force is written down again. */
-static void restore_runtime_files(struct agent *a)
+void install_restore_files(struct agent *a)
 {
     struct diag d = {0};
-    if (a->in_force && write_runtime_files(a, a->in_force, &a->run, &d) < 0)
+    if (a->in_force && install_write_files(a, a->in_force, &a->run, &d) < 0)
         event_log(EV_WORKER_FAILED, "ERROR", d.message, NULL);
 }
 
@@ -161,16 +173,17 @@ static void start_flip(struct agent *a)
 {
     struct install *in = &a->install;
     struct diag d = {0};
-    int err = write_runtime_files(a, in->next, &in->run, &d);
+    int err = install_write_files(a, in->next, &in->run, &d);
     if (err == 0)
         err = datapath_flip(a->dp, &d);
     if (err < 0) {
-        restore_runtime_files(a);
+        install_restore_files(a);
         fail(a, err, &d);
         return;
     }
     in->state = INSTALL_FLIP;
     in->worker_done = false;
+    a->patched = false;
 }
 
 static void candidate_is_visible(struct agent *a)
@@ -241,7 +254,7 @@ void install_worker_ready(struct agent *a)
         if (in->state == INSTALL_CANDIDATE || in->state == INSTALL_TESTED ||
             in->state == INSTALL_FLIP) {
             if (in->state == INSTALL_FLIP)
-                restore_runtime_files(a);
+                install_restore_files(a);
             fail(a, err, &d);
             queue_wake(a);
             return;
@@ -266,25 +279,32 @@ static int compile_next(struct agent *a, const struct desired *x, struct install
 
 /* Numbers only grow, also over failed attempts and lost databases: a candidate is recognised by
  * its number. */
-static uint64_t next_number(struct agent *a)
+uint64_t install_next_number(struct agent *a)
 {
-    uint64_t n = 0;
+    uint64_t n = a->unused_number;
     struct diag d;
+    a->unused_number = 0;
+    if (n > datapath_generation(a->dp) && n == a->last_number)
+        return n;
     if (store_next_generation(a->store, &d, &n) < 0)
         n = 0; /* the floor below is enough to go on */
     if (n <= datapath_generation(a->dp))
         n = datapath_generation(a->dp) + 1;
     if (n <= a->last_number)
         n = a->last_number + 1;
+    /* A killed agent may have left a candidate whose number went with its open transaction: under
+     * the same number it would be taken for the new one. */
+    while (datapath_visible(a->dp, DATAPATH_CANDIDATE, n) == 1)
+        n++;
     a->last_number = n;
     return n;
 }
 
-int install_begin(struct agent *a, struct desired **next, struct diag *d)
+static int begin_now(struct agent *a, struct desired **next, struct diag *d)
 {
     struct install *in = &a->install;
     _cleanup_(image_done) struct image img = {0};
-    in->run = (struct runstate){.generation = next_number(a),
+    in->run = (struct runstate){.generation = install_next_number(a),
                                 .digest = {(*next)->digest[0], (*next)->digest[1]}};
     (*next)->e.host = datapath_host(a->dp);
     host_done(&in->compiled);
@@ -308,6 +328,29 @@ int install_begin(struct agent *a, struct desired **next, struct diag *d)
     return 0;
 }
 
+int install_try(struct agent *a, const struct desired *next, struct diag *d)
+{
+    struct install numbers = {.run = {.generation = a->run.generation + 1}};
+    _cleanup_(image_done) struct image img = {0};
+    return compile_next(a, next, &numbers, &img, d);
+}
+
+int install_begin(struct agent *a, struct desired **next, struct diag *d)
+{
+    struct install *in = &a->install;
+    if (in->state == INSTALL_IDLE)
+        return begin_now(a, next, d);
+    in->next = TAKE_PTR(*next);
+    in->waits = true;
+    return 0;
+}
+
+bool install_is_ready(const struct agent *a)
+{
+    return a->install.state == INSTALL_IDLE ||
+           (a->install.state == INSTALL_SETTLE && !a->install.waits);
+}
+
 bool install_is_in_force(struct agent *a, struct desired *next)
 {
     struct diag d = {0};
@@ -321,7 +364,7 @@ int install_adopt(struct agent *a, struct desired **next, struct diag *d)
 {
     struct install numbers = {.run = a->run};
     _cleanup_(image_done) struct image img = {0};
-    int err = write_runtime_files(a, *next, &a->run, d);
+    int err = install_write_files(a, *next, &a->run, d);
     if (err == 0 && !a->in_force) /* only its statistics are wanted */
         err = compile_next(a, *next, &numbers, &img, d);
     if (err < 0)

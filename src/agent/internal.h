@@ -7,8 +7,10 @@
 
 #include "agent/agent.h"
 #include "agent/events.h"
+#include "base/limits.h"
 #include "config.h"
 #include "desired.h"
+#include "resolver.h"
 #include "runstate.h"
 #include "snapshot.h"
 
@@ -20,6 +22,7 @@ enum job_kind {
     JOB_HOST,   /* interfaces that get derived entries changed */
     JOB_RELOAD, /* job.config */
     JOB_STOP,
+    JOB_NAMES,  /* addresses behind names or keywords changed */
     JOB_RESYNC, /* back to what the store says, after a commit that failed */
     _JOB_KIND_MAX,
 };
@@ -36,17 +39,21 @@ struct job {
     agent_done_fn done; /* NULL = nobody waits */
     void *ctx;
     uint64_t begin_ns;
-    /* made by preparation */
+    uint64_t names_asked_ns; /* when resolver.c first looked at its names, 0 = not yet */
+    /* made by preparation, emptied by job_reset() */
     bool in_transaction;
     bool enforce;              /* what is in force may change: build a generation */
     struct layers next_layers; /* what shall be in force; empty until prepared */
     struct guid subject;       /* filter added or extended: shown in the answer */
     char audit[128];           /* change for the audit trail, "" = store writes it itself */
     char object[320];
+    char reason[LIMIT_REASON_BYTES + 1]; /* in the text of a filter, "" = the caller's */
     struct agent_result result;
     char policy[256], rule[256]; /* of a rule change, in stored spelling */
 };
 struct job *job_free(struct job *j);
+/* Undoes preparation: the job can be started again. */
+void job_reset(struct job *j);
 
 /* The one installation in flight (install.c). */
 enum install_state {
@@ -64,6 +71,7 @@ struct install {
     struct host compiled; /* the host as it was compiled for */
     uint64_t started_ns;
     bool worker_done; /* the job of this state ended */
+    bool waits;       /* SETTLE: next is put into the candidate slot when it ends */
     sd_event_source *timer;
 };
 
@@ -79,6 +87,7 @@ struct agent {
     struct datapath *dp;
     struct counter_ids *ids;
     bool counters_unknown; /* ids of the image in force are not known: reset all after a flip */
+    bool patched; /* in place since the last flip began: what is retired waits for the next one */
 
     struct desired *in_force; /* never NULL after JOB_START */
     struct runstate run;      /* of in_force */
@@ -86,8 +95,10 @@ struct agent {
     uint64_t in_force_since_ns, started_ns;
     uint64_t expiry_not_before_ns; /* after an expiry that failed */
     uint64_t host_print;
-    uint64_t last_number; /* largest generation number tried */
+    uint64_t last_number;   /* largest generation number tried */
+    uint64_t unused_number; /* drawn for a change in place that was not possible, 0 = none */
 
+    struct resolver resolver;
     struct install install;
     struct job *queue, *current;
     size_t n_queued;
@@ -124,6 +135,8 @@ _must_check_ int agent_queue_internal(struct agent *a, enum job_kind kind,
                                       const struct agent_config *config);
 /* Called by install.c: the current job's generation is in force, or not (then d says why). */
 void job_installed(struct agent *a, int err, const struct diag *d);
+/* Puts a job that was taken out back in front of younger requests. */
+void queue_again(struct agent *a, struct job *j);
 /* The next job may start. */
 void queue_wake(struct agent *a);
 /* Handler of SOURCE_QUEUE: starts the next job if nothing is in flight. */
@@ -138,6 +151,7 @@ _must_check_ int prepare_filter_delete(struct agent *a, struct job *j);
 _must_check_ int prepare_flush(struct agent *a, struct job *j);
 _must_check_ int prepare_policy_load(struct agent *a, struct job *j);
 _must_check_ int prepare_policy_delete(struct agent *a, struct job *j);
+_must_check_ int prepare_policy_rollback(struct agent *a, struct job *j);
 _must_check_ int prepare_assign(struct agent *a, struct job *j);
 _must_check_ int prepare_unassign(struct agent *a, struct job *j);
 _must_check_ int prepare_rule_add(struct agent *a, struct job *j);
@@ -148,6 +162,7 @@ _must_check_ int prepare_expire(struct agent *a, struct job *j);
 _must_check_ int prepare_host(struct agent *a, struct job *j);
 _must_check_ int prepare_reload(struct agent *a, struct job *j);
 _must_check_ int prepare_stop(struct agent *a, struct job *j);
+_must_check_ int prepare_names(struct agent *a, struct job *j);
 _must_check_ int prepare_resync(struct agent *a, struct job *j);
 /* Reads the policies of both slots from the store. */
 _must_check_ int load_assigned(struct agent *a, struct layers *l, struct diag *d);
@@ -156,10 +171,23 @@ _must_check_ int load_assigned(struct agent *a, struct layers *l, struct diag *d
 /* Compiles next and puts it into the candidate slot; job_installed() follows. Takes *next over
  * on success. On failure the caller rolls the counter ids back. */
 _must_check_ int install_begin(struct agent *a, struct desired **next, struct diag *d);
+/* Whether next can be compiled; nothing of it is kept. */
+_must_check_ int install_try(struct agent *a, const struct desired *next, struct diag *d);
+/* inplace.c: changes the image in force, without a wait, if next differs in few dynamic filters for
+ * which it has room. Takes *next over. -EAGAIN: not so, use install_begin(). */
+_must_check_ int install_in_place(struct agent *a, struct desired **next);
+uint64_t install_next_number(struct agent *a);
+/* Snapshot and counter ids go to disk before what they describe can decide; and back again. */
+_must_check_ int install_write_files(struct agent *a, const struct desired *x,
+                                     const struct runstate *run, struct diag *d);
+void install_restore_files(struct agent *a);
 /* At start: whether the adopted image is what next wants, by digest and self-test. */
 bool install_is_in_force(struct agent *a, struct desired *next);
 /* Takes *next over as what is in force without a flip. */
 _must_check_ int install_adopt(struct agent *a, struct desired **next, struct diag *d);
+/* The next job may start: nothing is in flight, or only the wait for the last users of an old
+ * image, which does not concern changes in place. */
+bool install_is_ready(const struct agent *a);
 void install_worker_ready(struct agent *a);
 void install_done(struct agent *a); /* at the end of the process */
 
@@ -178,10 +206,26 @@ void filter_id(const struct filter *f, enum layer layer, char id[16]);
 _must_check_ int derived_filters(struct agent *a, struct agent_filters *l);
 
 /* notes.c: fills exceptions and warnings of an answer. */
-void notes_for_filter(struct agent *a, struct job *j, size_t index);
-void notes_for_policies(struct agent *a, struct job *j);
+void notes_for_filter(struct agent *a, const struct desired *x, struct job *j, size_t index);
+void notes_for_policies(const struct desired *x, struct job *j);
 void warning_add(struct agent_warnings *w, const char *code, const char *hint, const char *fmt, ...)
     _printf_(4, 5);
+
+/* preview.c */
+enum {
+    AGENT_PREVIEW_NS = 2000000000, /* policy.md 8: half for what changes, half for what stays */
+    AGENT_NOTES_NS = 5000000,      /* an emergency block does not wait for its footnotes */
+};
+/* Which packets change their verdict between what is in force and x; both hosts are set. Stops at
+ * end_ns. */
+_must_check_ int preview_make(struct agent *a, const struct desired *x, uint64_t end_ns,
+                              struct agent_preview *p);
+/* Fills j->result.exceptions for the block that is written filter number index of x. */
+void preview_exceptions(struct agent *a, const struct desired *x, size_t index, struct job *j);
+
+/* connections.c: established TCP connections that pass before and not after; -1 = not known. */
+_must_check_ int connections_count(const struct effective *before, const struct effective *after,
+                                   uint64_t now_ns, int64_t *ret);
 
 /* route.c: source address and interface that the kernel takes to reach a peer. */
 struct route_answer {

@@ -66,11 +66,14 @@ int prepare_start(struct agent *a, struct job *j)
     struct diag *d = &j->result.diag;
     struct layers *l = &j->next_layers;
     l->settings = a->config.filter;
+    l->names = a->resolver.names;
     int err = adopt_dynamic(a, &l->dynamic, d);
     if (err == 0)
         err = adopt_counters(a);
     if (err == 0)
         err = load_assigned(a, l, d);
+    if (err == 0)
+        err = resolver_check_start(a, l, d);
     if (err < 0)
         return err;
     (void)dynamic_drop_expired(&l->dynamic, agent_now_ns()); /* how many is of no interest */
@@ -100,6 +103,12 @@ int prepare_expire(struct agent *a _unused_, struct job *j)
 int prepare_host(struct agent *a, struct job *j)
 {
     j->enforce = host_print(datapath_host(a->dp)) != a->host_print;
+    return 0;
+}
+
+int prepare_names(struct agent *a _unused_, struct job *j)
+{
+    j->enforce = true; /* without a difference the digest is the same: no flip */
     return 0;
 }
 

@@ -72,7 +72,7 @@ int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d
         return err;
     }
     err = read_counters(a, &counters);
-    for (size_t i = 0; err == 0 && i < a->in_force->e.n; i++) {
+    for (size_t i = 0; err == 0 && i < a->in_force->n_written; i++) {
         const struct effective_filter *ef = &a->in_force->e.v[i];
         struct agent_filter f;
         if (!is_wanted(ef, q))

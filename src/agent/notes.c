@@ -12,7 +12,7 @@
 #include "internal.h"
 #include "text/text.h"
 
-enum { EXCEPTIONS_MAX = 100, CONFLICTS_MAX = 10, MESSAGE_MAX = 4096 };
+enum { CONFLICTS_MAX = 10, MESSAGE_MAX = 4096 };
 
 void agent_warnings_done(struct agent_warnings *w)
 {
@@ -40,126 +40,6 @@ void warning_add(struct agent_warnings *w, const char *code, const char *hint, c
         w->n++;
     else
         free(to->hint);
-}
-
-/* --- do two filters share a packet? --- */
-static bool addr_range_of(const struct addr *a, struct ip *ret_first, struct ip *ret_last)
-{
-    switch (a->kind) {
-    case ADDR_HOST:
-        *ret_first = *ret_last = a->first;
-        return true;
-    case ADDR_PREFIX:
-        *ret_first = a->first;
-        *ret_last = ip_or(a->first, ip_not(a->family, ip_mask(a->family, a->prefix_len)));
-        return true;
-    case ADDR_RANGE:
-        *ret_first = a->first;
-        *ret_last = a->last;
-        return true;
-    case ADDR_ANY:
-    case ADDR_ME:
-    case ADDR_NAME:
-    case ADDR_KEYWORD_DNS:
-    case ADDR_KEYWORD_WINS:
-    case ADDR_KEYWORD_DHCP:
-    case ADDR_KEYWORD_GATEWAY:
-    case _ADDR_KIND_MAX:
-        break;
-    }
-    return false;
-}
-
-static bool ranges_meet(struct ip a1, struct ip a2, struct ip b1, struct ip b2)
-{
-    return ip_cmp(a1, b2) <= 0 && ip_cmp(b1, a2) <= 0;
-}
-
-/* Whether an address of a, which names addresses, can be one of this host. */
-static bool touches_me(const struct host *h, const struct addr *a)
-{
-    struct ip first, last;
-    if (!addr_range_of(a, &first, &last))
-        return true;
-    for (size_t i = 0; i < h->n_local; i++) {
-        const struct local_route *l = &h->local[i];
-        struct ip end = ip_or(l->prefix, ip_not(l->family, ip_mask(l->family, l->prefix_len)));
-        if (l->family == a->family && ranges_meet(first, last, l->prefix, end))
-            return true;
-    }
-    return false;
-}
-
-static bool addrs_meet(const struct host *h, const struct addr *a, const struct addr *b)
-{
-    struct ip a1, a2, b1, b2;
-    if (a->kind == ADDR_ME || b->kind == ADDR_ME)
-        return touches_me(h, a->kind == ADDR_ME ? b : a);
-    if (!addr_range_of(a, &a1, &a2) || !addr_range_of(b, &b1, &b2))
-        return true;
-    return a->family == b->family && ranges_meet(a1, a2, b1, b2);
-}
-
-static bool ports_meet(const struct port_range *a, const struct port_range *b)
-{
-    return !a || !b || (a->first <= b->last && b->first <= a->last);
-}
-
-static bool numbers_meet(int a, int b)
-{
-    return a < 0 || b < 0 || a == b;
-}
-
-static bool expansions_meet(const struct host *h, const struct filter *f, const struct expansion *x,
-                            const struct filter *g, const struct expansion *y)
-{
-    enum family ff = filter_family(f), fg = filter_family(g);
-    return (ff == FAMILY_ANY || fg == FAMILY_ANY || ff == fg) && numbers_meet(f->proto, g->proto) &&
-           numbers_meet(f->icmp_type, g->icmp_type) && numbers_meet(f->icmp_code, g->icmp_code) &&
-           ports_meet(x->sport, y->sport) && ports_meet(x->dport, y->dport) &&
-           addrs_meet(h, x->src, y->src) && addrs_meet(h, x->dst, y->dst);
-}
-
-/* Whether permit g decides any packet that block f matches: an expansion of g that shares a
- * packet with one of f and is stronger. */
-static bool stays_open(const struct host *h, const struct filter *f, const struct filter *g)
-{
-    uint32_t nf = expansion_count(f), ng = expansion_count(g);
-    if (f->override)
-        return false;
-    for (uint32_t k = 0; k < ng; k++) {
-        struct expansion y = expansion_at(g, k);
-        for (uint32_t i = 0; i < nf; i++) {
-            struct expansion x = expansion_at(f, i);
-            if (y.weight > x.weight && expansions_meet(h, f, &x, g, &y))
-                return true;
-        }
-    }
-    return false;
-}
-
-static int compare_weight(const void *pa, const void *pb)
-{
-    const struct agent_filter *a = pa, *b = pb;
-    if (a->weight != b->weight)
-        return a->weight > b->weight ? -1 : 1;
-    return guid_cmp(&a->guid, &b->guid);
-}
-
-static void find_exceptions(struct agent *a, struct job *j, const struct filter *block)
-{
-    const struct host *h = datapath_host(a->dp);
-    struct agent_filters *l = &j->result.exceptions;
-    for (size_t i = 0; i < a->in_force->e.n && l->n < EXCEPTIONS_MAX; i++) {
-        const struct filter *g = a->in_force->e.v[i].filter;
-        struct agent_filter v;
-        if (g->action != ACTION_PERMIT || !stays_open(h, block, g))
-            continue;
-        if (view_filter(a, a->in_force, i, NULL, &v) < 0 || filters_add(l, &v) < 0)
-            break;
-    }
-    if (l->n > 1)
-        qsort(l->v, l->n, sizeof(*l->v), compare_weight);
 }
 
 /* --- conflicts --- */
@@ -194,12 +74,12 @@ static void warn_conflict(struct job *j, const struct effective_filter *fresh,
                 winner, fresh_loses ? fresh_id : other_id);
 }
 
-static void find_conflicts(struct agent *a, struct job *j, size_t index)
+static void find_conflicts(const struct desired *x, struct job *j, size_t index)
 {
-    const struct effective_filter *fresh = &a->in_force->e.v[index];
-    for (size_t i = 0; i < a->in_force->e.n && j->result.warnings.n < CONFLICTS_MAX; i++)
-        if (differs_only_in_action(fresh->filter, a->in_force->e.v[i].filter))
-            warn_conflict(j, fresh, &a->in_force->e.v[i]);
+    const struct effective_filter *fresh = &x->e.v[index];
+    for (size_t i = 0; i < x->n_written && j->result.warnings.n < CONFLICTS_MAX; i++)
+        if (differs_only_in_action(fresh->filter, x->e.v[i].filter))
+            warn_conflict(j, fresh, &x->e.v[i]);
 }
 
 /* A block of what this host sends does not cover what it forwards (policy.md 2). */
@@ -217,14 +97,14 @@ static void note_forwarded(struct agent *a, struct job *j, const struct filter *
                 a->config.filter.masqueraded_pass ? ", that of containers included," : "", text.s);
 }
 
-void notes_for_filter(struct agent *a, struct job *j, size_t index)
+void notes_for_filter(struct agent *a, const struct desired *x, struct job *j, size_t index)
 {
-    const struct filter *f = a->in_force->e.v[index].filter;
-    find_conflicts(a, j, index);
+    const struct filter *f = x->e.v[index].filter;
+    find_conflicts(x, j, index);
     if (f->action != ACTION_BLOCK)
         return;
-    note_forwarded(a, j, f);
-    find_exceptions(a, j, f);
+    note_forwarded(a, j, desired_written(x, index));
+    preview_exceptions(a, x, index, j);
 }
 
 /* A print of what filters that differ only in their action have in common. */
@@ -261,25 +141,24 @@ static int compare_keys(const void *pa, const void *pb)
 
 /* Sorted by key, filters that differ only in their action are neighbours. Equal keys of other
  * filters are rare; a bound keeps an odd policy from costing more than it is worth. */
-static void report_neighbours(struct agent *a, struct job *j, const struct keyed *k, size_t n,
-                              const bool *fresh)
+static void report_neighbours(const struct desired *x, struct job *j, const struct keyed *k,
+                              size_t n, const bool *fresh)
 {
     enum { NEIGHBOURS = 16 };
-    const struct effective_filter *v = a->in_force->e.v;
+    const struct effective_filter *v = x->e.v;
     for (size_t i = 0; i < n; i++)
         for (size_t m = i + 1; m < n && m <= i + NEIGHBOURS && k[m].key == k[i].key; m++) {
-            size_t x = k[i].index, y = k[m].index;
-            if ((!fresh[x] && !fresh[y]) || !differs_only_in_action(v[x].filter, v[y].filter))
+            size_t p = k[i].index, q = k[m].index;
+            if ((!fresh[p] && !fresh[q]) || !differs_only_in_action(v[p].filter, v[q].filter))
                 continue;
             if (j->result.warnings.n >= CONFLICTS_MAX)
                 return;
-            warn_conflict(j, fresh[y] ? &v[y] : &v[x], fresh[y] ? &v[x] : &v[y]);
+            warn_conflict(j, fresh[q] ? &v[q] : &v[p], fresh[q] ? &v[p] : &v[q]);
         }
 }
 
-void notes_for_policies(struct agent *a, struct job *j)
+void notes_for_policies(const struct desired *x, struct job *j)
 {
-    const struct desired *x = a->in_force;
     _cleanup_free_ struct keyed *k = calloc(x->e.n + 1, sizeof(*k));
     _cleanup_free_ bool *fresh = calloc(x->e.n + 1, sizeof(*fresh));
     if (!k || !fresh)
@@ -289,5 +168,5 @@ void notes_for_policies(struct agent *a, struct job *j)
     for (size_t i = 0; i < x->n_fresh; i++)
         fresh[x->fresh[i]] = true;
     qsort(k, x->e.n, sizeof(*k), compare_keys);
-    report_neighbours(a, j, k, x->e.n, fresh);
+    report_neighbours(x, j, k, x->e.n, fresh);
 }

@@ -39,17 +39,24 @@ int agent_policies(struct agent *a, struct diag *d, struct agent_policy_info **r
     return 0;
 }
 
-int agent_policy_text(struct agent *a, const char *name, bool source, struct diag *d,
+int agent_history(struct agent *a, const char *policy, uint32_t limit, struct diag *d,
+                  struct history *ret)
+{
+    return store_history(a->store, policy, limit, d, ret);
+}
+
+int agent_policy_text(struct agent *a, const struct agent_text_query *q, struct diag *d,
                       char **ret_text, char ret_name[256], uint32_t *ret_revision)
 {
     _cleanup_(policy_freep) struct policy *p = NULL;
     _cleanup_(strbuf_done) struct strbuf b = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
     char *text = NULL;
-    int err = store_policy_get(a->store, name, d, &p);
+    int err = q->revision ? store_revision_get(a->store, q->name, q->revision, d, &p)
+                          : store_policy_get(a->store, q->name, d, &p);
     if (err < 0)
         return err;
-    if (source) {
-        err = store_policy_source(a->store, name, d, &text);
+    if (q->source) {
+        err = store_policy_source(a->store, q->name, d, &text);
     } else {
         err = text_print_policy(p, &b);
         if (err < 0)
@@ -148,6 +155,7 @@ int agent_status(struct agent *a, struct diag *d, struct agent_status *ret)
     status_dynamic(a, &s);
     status_policies(a, &s);
     status_warnings(a, &s);
+    resolver_status(a, &s.warnings);
     *ret = s;
     s = (struct agent_status){0};
     return 0;

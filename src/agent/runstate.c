@@ -55,7 +55,8 @@ int runstate_write(const char *dir, const struct runstate *s, const struct count
     memcpy(data, &h, sizeof(h));
     h.print = siphash24(data, len, print_seed);
     memcpy(data, &h, sizeof(h));
-    int err = file_replace(dir, RUNSTATE_NAME, data, len);
+    /* Worthless after a reboot; damaged, it costs the counters, not a verdict. */
+    int err = file_replace_volatile(dir, RUNSTATE_NAME, data, len);
     return err < 0 ? diag_errno(d, err, "cannot write '%s/%s'", dir, RUNSTATE_NAME) : 0;
 }
 

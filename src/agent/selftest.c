@@ -92,10 +92,13 @@ static int ask_one(struct selftest *t, const struct packet *p, struct diag *d)
     return -EIO;
 }
 
-static int corners_of(struct selftest *t, const struct filter *f, struct rng *r, struct diag *d)
+static int some_corners(struct selftest *t, const struct filter *f, uint32_t max, struct rng *r,
+                        struct diag *d)
 {
     struct packet p[PROBE_CORNERS_MAX];
     unsigned n = probe_corners(f, t->e->host, r, p);
+    if (n > max)
+        n = max;
     for (unsigned i = 0; i < n; i++) {
         int err = ask_one(t, &p[i], d);
         if (err < 0)
@@ -103,6 +106,17 @@ static int corners_of(struct selftest *t, const struct filter *f, struct rng *r,
     }
     t->n_corners += n;
     return 0;
+}
+
+static int corners_of(struct selftest *t, const struct filter *f, struct rng *r, struct diag *d)
+{
+    return some_corners(t, f, PROBE_CORNERS_MAX, r, d);
+}
+
+int selftest_filter(struct selftest *t, const struct filter *f, uint32_t max, struct diag *d)
+{
+    struct rng r = {t->seed};
+    return some_corners(t, f, max, &r, d);
 }
 
 static int all_corners(struct selftest *t, uint32_t budget, struct rng *r, struct diag *d)

@@ -24,6 +24,10 @@ struct selftest {
 /* 0, -EIO with DIAG_SELF_TEST naming packet and both verdicts, or an error of ask(). */
 _must_check_ int selftest_run(struct selftest *t, struct diag *d);
 
+/* The same about the corners of one filter, at most max packets. */
+_must_check_ int selftest_filter(struct selftest *t, const struct filter *f, uint32_t max,
+                                 struct diag *d);
+
 /* Packets that a self-test of n filters, n_fresh of them new, may use. */
 struct selftest_plan {
     uint32_t n_corners, n_random;

@@ -163,7 +163,8 @@ int snapshot_write(const char *dir, const struct dynamic *l, const struct snapsh
     int err = snapshot_print(l, o, &text);
     if (err < 0)
         return err;
-    err = file_replace(dir, SNAPSHOT_NAME, text, strlen(text));
+    /* Worthless after a reboot, but a torn one would refuse the start. */
+    err = file_replace_whole(dir, SNAPSHOT_NAME, text, strlen(text));
     return err < 0 ? diag_errno(d, err, "cannot write '%s/%s'", dir, SNAPSHOT_NAME) : 0;
 }
 

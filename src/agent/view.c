@@ -35,6 +35,7 @@ void agent_filter_done(struct agent_filter *f)
     free(f->policy);
     free(f->rule);
     free(f->reason);
+    free(f->set);
     *f = (struct agent_filter){0};
 }
 
@@ -106,16 +107,37 @@ static int add_dynamic_fields(struct agent *a, const struct dynamic_entry *e,
     return copy_text(e->reason, &v->reason);
 }
 
+/* What names and keywords of a filter make of it: the number of addresses, of all expansions,
+ * the highest weight. */
+static void add_names(const struct desired *x, size_t i, struct agent_filter *v)
+{
+    const struct filter *written = desired_written(x, i);
+    size_t n;
+    const struct filter *f = desired_expansions(x, desired_origin(x, i), &n);
+    if (!addr_is_resolved(&written->src) && !addr_is_resolved(&written->dst))
+        return;
+    v->named = true;
+    v->n_addresses = (uint32_t)n;
+    v->n_expanded = 0;
+    v->weight = 0;
+    for (size_t k = 0; k < n; k++) {
+        uint32_t w = expansion_top_weight(&f[k]);
+        v->n_expanded += expansion_count(&f[k]);
+        v->weight = w > v->weight ? w : v->weight;
+    }
+}
+
 int view_filter(struct agent *a, const struct desired *x, size_t i, const struct counter *c,
                 struct agent_filter *ret)
 {
     const struct effective_filter *ef = &x->e.v[i];
     _cleanup_(agent_filter_done) struct agent_filter v = {0};
     struct counter asked = {0};
-    int err = view_stored(ef->filter, ef->layer, ef->policy, ef->rule, &v);
+    int err = view_stored(desired_written(x, i), ef->layer, ef->policy, ef->rule, &v);
     if (err < 0)
         return err;
-    const struct dynamic_entry *e = desired_dynamic(x, i);
+    add_names(x, i, &v);
+    const struct dynamic_entry *e = desired_dynamic(x, desired_origin(x, i));
     if (e && add_dynamic_fields(a, e, &v) < 0)
         return -ENOMEM;
     if (!c && datapath_counters(a->dp, ef->counter_id, 1, &asked) == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What server.c (life, event loop) and exchange.c (callbacks of libmicrohttpd) share. */
+/* What server.c (life, event loop), conn.c (connections) and exchange.c (requests on them)
+ * share. */
 #pragma once
 #include <microhttpd.h>
 
@@ -14,7 +15,10 @@ struct conn {
     int fd;
     struct api_peer peer;
     enum api_right right;
-    uint64_t deadline_ms; /* until then the current request must be here; 0 = it is */
+    uint64_t deadline_ms; /* until then the peer must have sent its request or taken its answer;
+                             0 = nothing is expected of it */
+    bool begun;           /* the head of its request was read */
+    bool ending;          /* shut down, to be closed by libmicrohttpd */
     struct conn *prev, *next;
 };
 
@@ -28,6 +32,7 @@ struct exchange {
     size_t body_seen;
     char *body;
     size_t body_len, body_cap;
+    size_t answer_bytes;
     struct exchange *prev, *next;
 };
 
@@ -42,9 +47,10 @@ struct api_server {
     char *group_file, *passwd_file, *admin_group, *read_group;
     uint64_t request_timeout_ms;
     struct conn *conns;
-    unsigned n_conns;
+    unsigned n_conns, n_ending;
     struct exchange *exchanges;
-    size_t body_bytes;  /* of all exchanges */
+    size_t body_bytes; /* of all exchanges */
+    size_t answer_bytes;
     unsigned denied;    /* permission events left in this minute */
     uint64_t denied_ms; /* when that began */
     bool stopping;      /* nothing new is begun */
@@ -63,8 +69,17 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const cha
                                 size_t *size, void **con_cls);
 void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
                         enum MHD_RequestTerminationCode why);
-void conn_changed(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                  enum MHD_ConnectionNotificationCode what);
 size_t exchange_unescape(void *cls, struct MHD_Connection *mhd, char *s);
 /* Answers one that waits for the agent, which will not answer any more. */
 void exchange_abandon(struct exchange *x);
+
+/* --- conn.c --- */
+void conn_changed(void *cls, struct MHD_Connection *mhd, void **socket_context,
+                  enum MHD_ConnectionNotificationCode what);
+/* From now on the peer has the request timeout to do its part. */
+void conn_expect(struct conn *c);
+/* Ends it soon, from inside the event loop. */
+void conn_end(struct conn *c);
+/* Ends the connection that we have waited for longest, of the user who has the most. Whoever
+ * waits for us (a change under way, a request we did not read yet) stays: false if all do. */
+bool conn_make_room(struct api_server *s);

@@ -18,6 +18,9 @@ enum {
     DENIED_PER_MINUTE = 10,
     /* Bodies of all requests together: one of the largest kind twice over. */
     BODIES_MAX_FACTOR = 2,
+    /* Below this a body is taken in any case: whoever fills the memory for bodies must not keep
+     * others from blocking something. All connections together need 8 MiB for these. */
+    BODY_ALWAYS_BYTES = 64 * 1024,
 };
 
 /* From inside the agent: only asks for a run of the server, which may queue further changes. */
@@ -40,6 +43,7 @@ static struct exchange *exchange_free(struct exchange *x)
     if (x->next)
         x->next->prev = x->prev;
     x->conn->server->body_bytes -= x->body_cap;
+    x->conn->server->answer_bytes -= x->answer_bytes;
     request_done(&x->request);
     free(x->body);
     free(x);
@@ -69,6 +73,7 @@ static struct exchange *exchange_new(struct MHD_Connection *mhd)
 
     if (!x)
         return NULL;
+    c->begun = true;
     x->conn = c;
     x->mhd = mhd;
     x->request.agent = c->server->agent;
@@ -153,13 +158,33 @@ static void begin(struct exchange *x, const char *method, const char *url)
     }
 }
 
+/* Answers that their askers do not read stay in memory: all together they are bounded, too. */
+static void count_answer(struct exchange *x)
+{
+    struct api_server *s = x->conn->server;
+    struct request *r = &x->request;
+
+    if (s->answer_bytes > 0 && s->answer_bytes + r->answer.len > LIMIT_API_ANSWER_BYTES) {
+        (void)diag_fail(&r->diag, DIAG_AGENT, "too many large answers at once");
+        diag_hint(&r->diag, "ask again when the others are read");
+        r->status = 0;
+        answer_diag(r);
+    }
+    x->answer_bytes = r->answer.len;
+    s->answer_bytes += x->answer_bytes;
+}
+
 static enum MHD_Result queue_answer(struct exchange *x)
 {
     struct request *r = &x->request;
     struct MHD_Response *response;
     enum MHD_Result result;
-    size_t len = r->answer.len;
+    size_t len;
 
+    count_answer(x);
+    len = r->answer.len;
+    /* Who takes it drop by drop is not idle either. */
+    conn_expect(x->conn);
     if (r->answer.s)
         response = MHD_create_response_from_buffer(len, r->answer.s, MHD_RESPMEM_MUST_FREE);
     else {
@@ -189,8 +214,9 @@ static void take_body(struct exchange *x, const char *data, size_t size)
     if (x->body_seen > x->body_max) {
         refuse_too_large(x);
     } else if (array_reserve(&x->body, &x->body_cap, x->body_len + size, 1) < 0 ||
-               s->body_bytes + (x->body_cap - before) >
-                   (size_t)BODIES_MAX_FACTOR * LIMIT_API_BODY_BYTES) {
+               (x->body_cap > BODY_ALWAYS_BYTES &&
+                s->body_bytes + (x->body_cap - before) >
+                    (size_t)BODIES_MAX_FACTOR * LIMIT_API_BODY_BYTES)) {
         (void)diag_fail(&x->request.diag, DIAG_SYSTEM, "too many large requests at once");
         x->refused = true;
     }
@@ -286,59 +312,9 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         return;
     if (x->request.waiting)
         agent_forget(x->request.agent, x->request.change_id);
-    x->conn->deadline_ms = server_now_ms() + x->conn->server->request_timeout_ms;
+    x->conn->begun = false;
+    conn_expect(x->conn);
     *con_cls = exchange_free(x);
-}
-
-static void conn_free(struct conn *c)
-{
-    if (c->prev)
-        c->prev->next = c->next;
-    else
-        c->server->conns = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
-    c->server->n_conns--;
-    api_peer_done(&c->peer);
-    free(c);
-}
-
-static struct conn *conn_new(struct api_server *s, int fd)
-{
-    struct conn *c = calloc(1, sizeof(*c));
-    struct api_groups groups = {0};
-
-    if (!c)
-        return NULL;
-    c->server = s;
-    c->fd = fd;
-    c->deadline_ms = server_now_ms() + s->request_timeout_ms;
-    /* Who cannot be identified has no right; root needs no group file. */
-    if (api_peer_read(fd, s->passwd_file, &c->peer) == 0) {
-        if (api_groups_read(s->group_file, s->admin_group, s->read_group, &groups) < 0)
-            groups = (struct api_groups){0};
-        c->right = api_peer_right(&c->peer, &groups);
-    }
-    c->next = s->conns;
-    if (c->next)
-        c->next->prev = c;
-    s->conns = c;
-    s->n_conns++;
-    return c;
-}
-
-void conn_changed(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                  enum MHD_ConnectionNotificationCode what)
-{
-    const union MHD_ConnectionInfo *info;
-
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *socket_context = info ? conn_new(cls, info->connect_fd) : NULL;
-    } else if (*socket_context) {
-        conn_free(*socket_context);
-        *socket_context = NULL;
-    }
 }
 
 /* Paths and values are decoded by routes.c, segment by segment, so that an encoded '/' stays

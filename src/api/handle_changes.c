@@ -2,6 +2,7 @@
 /* api/handle_changes.c: requests that change something. Called through the table of routes.
  * Each one queues an agent_change and is answered by change_done() when the agent has finished
  * it; until then the request waits. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,6 +29,22 @@ static void change_done(void *ctx, const struct agent_result *result)
     r->wake(r);
 }
 
+/* Where the caller says he is logged in from: an address, so that nothing else gets into the
+ * trail. A claim, kept as one (docs/api.md). */
+static int take_peer(struct request *r, struct author *a)
+{
+    const char *text = r->params.text[PARAM_PEER];
+    unsigned char bytes[sizeof(struct in6_addr)];
+
+    if (!text)
+        return 0;
+    if (strlen(text) >= sizeof(a->peer) ||
+        (inet_pton(AF_INET, text, bytes) != 1 && inet_pton(AF_INET6, text, bytes) != 1))
+        return diag_fail(&r->diag, DIAG_USAGE, "member 'peer' must be an address");
+    (void)snprintf(a->peer, sizeof(a->peer), "%s", text); /* fits, see above */
+    return 0;
+}
+
 static int start(struct request *r, struct agent_change *c,
                  void (*reply)(struct request *r, const struct agent_result *result))
 {
@@ -36,6 +53,11 @@ static int start(struct request *r, struct agent_change *c,
     c->author = (struct author){
         .uid = r->peer->uid, .origin = r->client, .reason = r->params.text[PARAM_REASON]};
     (void)snprintf(c->author.login, sizeof(c->author.login), "%s", r->peer->login);
+    e = take_peer(r, &c->author);
+    if (e < 0)
+        return e;
+    c->dry_run = r->params.flag[PARAM_DRY_RUN];
+    c->if_generation = r->params.number[PARAM_IF_GENERATION];
     r->reply = reply;
     e = agent_change(r->agent, c, change_done, r, &r->diag, &r->change_id);
     if (e < 0)
@@ -46,6 +68,9 @@ static int start(struct request *r, struct agent_change *c,
 
 static void reply_data(struct request *r, const struct agent_result *result, json_t *data)
 {
+    if (data && result->preview.made &&
+        json_object_set_new(data, "preview", json_preview(&result->preview)) < 0)
+        json_decrefp(&data); /* answer_data() takes it for what it is: no memory */
     (void)answer_data(r, result->generation, data, json_warnings(&result->warnings));
     /* if it failed, r->answered is false and change_done() answers with r->diag */
 }
@@ -146,6 +171,26 @@ int handle_policy_delete(struct request *r)
     struct agent_change c = {.kind = AGENT_POLICY_DELETE, .policy = r->capture[0]};
 
     return start(r, &c, reply_policy_deleted);
+}
+
+static void reply_rolled_back(struct request *r, const struct agent_result *result)
+{
+    const struct agent_policy_change *p = first_policy(result);
+
+    reply_data(r, result,
+               json_pack("{s:o, s:I, s:I, s:I, s:b, s:s}", "name", api_text_json(p->name),
+                         "restored", (json_int_t)result->restored, "revision",
+                         (json_int_t)p->revision, "rules", (json_int_t)p->n_rules, "assigned",
+                         p->assigned, "change", change_of(result)));
+}
+
+int handle_policy_rollback(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_POLICY_ROLLBACK,
+                             .policy = r->capture[0],
+                             .revision = (uint32_t)r->params.number[PARAM_REVISION]};
+
+    return start(r, &c, reply_rolled_back);
 }
 
 static void reply_assigned(struct request *r, const struct agent_result *result)

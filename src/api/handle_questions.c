@@ -85,8 +85,15 @@ int handle_policy_text(struct request *r)
     _cleanup_free_ char *text = NULL;
     char name[256] = "";
     uint32_t revision = 0;
-    int e = agent_policy_text(r->agent, r->capture[0], r->params.flag[PARAM_SOURCE], &r->diag,
-                              &text, name, &revision);
+    struct agent_text_query q = {.name = r->capture[0],
+                                 .source = r->params.flag[PARAM_SOURCE],
+                                 .revision = (uint32_t)r->params.number[PARAM_REVISION]};
+    int e;
+
+    if (q.source && q.revision)
+        return diag_fail(&r->diag, DIAG_USAGE,
+                         "only the current revision has a source text: 'source' or 'revision'");
+    e = agent_policy_text(r->agent, &q, &r->diag, &text, name, &revision);
 
     if (e < 0)
         return e;
@@ -94,6 +101,47 @@ int handle_policy_text(struct request *r)
                        json_pack("{s:o, s:I, s:o}", "name", api_text_json(name), "revision",
                                  (json_int_t)revision, "text", api_text_json(text)),
                        NULL);
+}
+
+static json_t *json_history_entry(const struct history_entry *e)
+{
+    char when[API_TIME_BYTES];
+
+    api_time_print(e->time_s * 1000, /* with_ms= */ false, when);
+    return json_pack("{s:o, s:o, s:s, s:I, s:o, s:s, s:o, s:o, s:o, s:o}", "revision",
+                     json_int_or_null(e->revision ? (int64_t)e->revision : -1), "object",
+                     api_text_json(e->object), "time", when, "uid", (json_int_t)e->uid, "login",
+                     api_text_json(e->login), "origin", e->origin, "peer", api_text_json(e->peer),
+                     "change", api_text_json(e->change), "generation",
+                     json_int_or_null(e->generation ? (int64_t)e->generation : -1), "reason",
+                     api_text_json(e->reason));
+}
+
+int handle_history(struct request *r)
+{
+    const char *policy = r->params.text[PARAM_POLICY];
+    struct history h = {0};
+    int e = agent_history(r->agent, policy, (uint32_t)r->params.number[PARAM_LIMIT], &r->diag, &h);
+
+    if (e < 0)
+        return e;
+    answer_begin(r, agent_generation(r->agent));
+    (void)strbuf_add(&r->answer, "{\"policy\":"); /* errors are sticky */
+    {
+        _cleanup_json_ json_t *name = api_text_json(policy);
+        (void)api_json_add(&r->answer, name);
+    }
+    (void)strbuf_add(&r->answer, ",\"entries\":[");
+    for (size_t i = 0; i < h.n && !r->answer.error; i++) {
+        _cleanup_json_ json_t *entry = json_history_entry(&h.v[i]);
+
+        if (i > 0)
+            (void)strbuf_add(&r->answer, ",");
+        (void)api_json_add(&r->answer, entry);
+    }
+    (void)strbuf_add(&r->answer, "]}");
+    history_done(&h);
+    return answer_end(r, NULL);
 }
 
 int handle_explain(struct request *r)

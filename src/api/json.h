@@ -8,6 +8,8 @@
 #include "agent/agent.h"
 
 json_t *json_filter(const struct agent_filter *f);
+/* The parsed fields of a filter's text; all null if it is no text of the grammar. */
+json_t *json_filter_fields(const char *text);
 /* An element of "exceptions": a filter and its "set", the packets it names. */
 json_t *json_exception(const struct agent_filter *f);
 json_t *json_candidate(const struct agent_candidate *c);
@@ -20,5 +22,7 @@ json_t *json_status(const struct agent_status *s);
 json_t *json_explanation(const struct agent_explanation *x);
 json_t *json_policy_info(const struct agent_policy_info *p);
 json_t *json_policy_change(const struct agent_policy_change *p);
+/* What a change that was only tried would do to packets. */
+json_t *json_preview(const struct agent_preview *p);
 json_t *json_int_or_null(int64_t v); /* negative = unknown */
 const char *json_role_name(enum iface_role r);

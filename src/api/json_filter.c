@@ -12,17 +12,19 @@ json_t *json_int_or_null(int64_t v)
     return v < 0 ? json_null() : json_integer(v);
 }
 
-/* What a filter and a candidate have in common. */
+/* What a filter and a candidate have in common: who it is, its text and its parsed fields. */
 static json_t *identity(const struct agent_filter *f, enum tier tier, uint32_t weight)
 {
+    _cleanup_json_ json_t *fields = json_filter_fields(f->text);
+    _cleanup_json_ json_t *j = NULL;
     char hex[16];
 
     (void)snprintf(hex, sizeof(hex), "%08x", weight);
-    return json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id", api_text_json(f->id),
-                     "layer", f->derived ? "derived" : layer_name(f->layer), "tier",
-                     tier_name(tier), "weight", hex, "action", action_name(f->action), "text",
-                     api_text_json(f->text), "policy", api_text_json(f->policy), "rule",
-                     api_text_json(f->rule));
+    j = json_pack("{s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o}", "id", api_text_json(f->id), "layer",
+                  f->derived ? "derived" : layer_name(f->layer), "tier", tier_name(tier), "weight",
+                  hex, "action", action_name(f->action), "text", api_text_json(f->text), "policy",
+                  api_text_json(f->policy), "rule", api_text_json(f->rule));
+    return json_object_update(j, fields) ? NULL : TAKE_PTR(j);
 }
 
 static int set_rest(json_t *j, const struct agent_filter *f)
@@ -35,6 +37,8 @@ static int set_rest(json_t *j, const struct agent_filter *f)
            json_object_set_new(j, "ends", json_string(agent_ends_name(f->ends))) |
            json_object_set_new(j, "reason", api_text_json(f->reason)) |
            json_object_set_new(j, "expanded", json_integer(f->n_expanded)) |
+           json_object_set_new(j, "addresses",
+                               json_int_or_null(f->named ? (int64_t)f->n_addresses : -1)) |
            json_object_set_new(j, "guid", api_text_json(guid));
 }
 
@@ -50,22 +54,11 @@ json_t *json_filter(const struct agent_filter *f)
     return TAKE_PTR(j);
 }
 
-/* The packets of a permit: its text without action and direction, both follow from it. */
-static const char *packets_of(const char *text)
-{
-    static const char *const leading[] = {"permit ", "inpass ", "in ", "out "};
-
-    for (size_t i = 0; i < ARRAY_SIZE(leading); i++)
-        if (strncmp(text, leading[i], strlen(leading[i])) == 0)
-            text += strlen(leading[i]);
-    return text;
-}
-
 json_t *json_exception(const struct agent_filter *f)
 {
     _cleanup_json_ json_t *j = json_filter(f);
 
-    if (json_object_set_new(j, "set", api_text_json(f->text ? packets_of(f->text) : NULL)))
+    if (json_object_set_new(j, "set", api_text_json(f->set)))
         return NULL;
     return TAKE_PTR(j);
 }

@@ -9,27 +9,33 @@
 #include "base/limits.h"
 #include "request.h"
 
-enum param_type { TYPE_STRING, TYPE_FLAG, TYPE_STRINGS };
+enum param_type { TYPE_STRING, TYPE_FLAG, TYPE_STRINGS, TYPE_NUMBER };
 enum { ITEMS_MAX = 65536 }; /* LIMIT_DYNAMIC_FILTERS: more cannot exist */
 _Static_assert((int)ITEMS_MAX == (int)LIMIT_DYNAMIC_FILTERS, "as many items as dynamic filters");
 
 static const struct {
     const char *name;
     enum param_type type;
+    uint64_t max; /* of a number; the least is 1 */
 } table[_PARAM_MAX] = {
-    [PARAM_TEXT] = {"text", TYPE_STRING},
-    [PARAM_NAME] = {"name", TYPE_STRING},
-    [PARAM_PACKET] = {"packet", TYPE_STRING},
-    [PARAM_REASON] = {"reason", TYPE_STRING},
-    [PARAM_LAYER] = {"layer", TYPE_STRING},
-    [PARAM_POLICY] = {"policy", TYPE_STRING},
-    [PARAM_REPLACE] = {"replace", TYPE_FLAG},
-    [PARAM_CREATE] = {"create", TYPE_FLAG},
-    [PARAM_PERSISTENT] = {"persistent", TYPE_FLAG},
-    [PARAM_LIVE] = {"live", TYPE_FLAG},
-    [PARAM_ALL] = {"all", TYPE_FLAG},
-    [PARAM_SOURCE] = {"source", TYPE_FLAG},
-    [PARAM_ITEMS] = {"items", TYPE_STRINGS},
+    [PARAM_TEXT] = {"text", TYPE_STRING, 0},
+    [PARAM_NAME] = {"name", TYPE_STRING, 0},
+    [PARAM_PACKET] = {"packet", TYPE_STRING, 0},
+    [PARAM_REASON] = {"reason", TYPE_STRING, 0},
+    [PARAM_LAYER] = {"layer", TYPE_STRING, 0},
+    [PARAM_POLICY] = {"policy", TYPE_STRING, 0},
+    [PARAM_REPLACE] = {"replace", TYPE_FLAG, 0},
+    [PARAM_CREATE] = {"create", TYPE_FLAG, 0},
+    [PARAM_PERSISTENT] = {"persistent", TYPE_FLAG, 0},
+    [PARAM_LIVE] = {"live", TYPE_FLAG, 0},
+    [PARAM_ALL] = {"all", TYPE_FLAG, 0},
+    [PARAM_SOURCE] = {"source", TYPE_FLAG, 0},
+    [PARAM_ITEMS] = {"items", TYPE_STRINGS, 0},
+    [PARAM_REVISION] = {"revision", TYPE_NUMBER, UINT32_MAX},
+    [PARAM_LIMIT] = {"limit", TYPE_NUMBER, UINT32_MAX},
+    [PARAM_IF_GENERATION] = {"if_generation", TYPE_NUMBER, INT64_MAX},
+    [PARAM_PEER] = {"peer", TYPE_STRING, 0},
+    [PARAM_DRY_RUN] = {"dry_run", TYPE_FLAG, 0},
 };
 
 const char *param_name(enum param p)
@@ -54,6 +60,7 @@ static int fail_type(struct request *r, enum param p)
         [TYPE_STRING] = "a string",
         [TYPE_FLAG] = "true or false",
         [TYPE_STRINGS] = "an array of strings",
+        [TYPE_NUMBER] = "an integer of at least 1",
     };
 
     return diag_fail(&r->diag, DIAG_USAGE, "member '%s' must be %s", table[p].name,
@@ -81,6 +88,18 @@ static int take_items(struct request *r, const json_t *value)
     return 0;
 }
 
+static int take_number(struct request *r, enum param p, const json_t *value)
+{
+    json_int_t n = json_integer_value(value); /* 0 for what is no integer */
+
+    if (n < 1)
+        return fail_type(r, p);
+    if ((uint64_t)n > table[p].max)
+        return diag_fail(&r->diag, DIAG_USAGE, "member '%s' is too large", table[p].name);
+    r->params.number[p] = (uint64_t)n;
+    return 0;
+}
+
 static int take_member(struct request *r, const char *name, const json_t *value)
 {
     enum param p;
@@ -103,8 +122,28 @@ static int take_member(struct request *r, const char *name, const json_t *value)
         return 0;
     case TYPE_STRINGS:
         return take_items(r, value);
+    case TYPE_NUMBER:
+        return take_number(r, p, value);
     }
     return -EINVAL;
+}
+
+/* How many values the text has at most, without reading it as JSON: a small body can become a
+ * large tree (an array of zeros takes 16 times its size), and no request has that many. */
+static size_t count_values(const char *body, size_t len)
+{
+    bool in_string = false;
+    size_t n = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        if (in_string && body[i] == '\\')
+            i++;
+        else if (body[i] == '"')
+            in_string = !in_string;
+        else if (!in_string)
+            n += body[i] == ',' || body[i] == '[' || body[i] == '{';
+    }
+    return n;
 }
 
 int params_from_body(struct request *r, const char *body, size_t len)
@@ -115,6 +154,8 @@ int params_from_body(struct request *r, const char *body, size_t len)
 
     if (len == 0)
         return 0;
+    if (count_values(body, len) > ITEMS_MAX + _PARAM_MAX + 2)
+        return diag_fail(&r->diag, DIAG_LIMIT, "more than %d items in one request", ITEMS_MAX);
     r->body = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
     if (!r->body)
         return diag_fail(&r->diag, DIAG_USAGE, "body is not JSON: line %d column %d: %s",
@@ -140,6 +181,26 @@ static int take_query_flag(struct request *r, enum param p, const char *text)
     return 0;
 }
 
+static int take_query_number(struct request *r, enum param p, const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    /* 18 digits always fit 64 bits, and none of these numbers comes near. */
+    if (digits == 0 || digits > 18 || text[digits])
+        return diag_fail(&r->diag, DIAG_USAGE, "parameter '%s' must be a number", table[p].name);
+    r->params.number[p] = strtoull(text, NULL, 10);
+    if (r->params.number[p] < 1 || r->params.number[p] > table[p].max)
+        return diag_fail(&r->diag, DIAG_USAGE, "parameter '%s' is out of range", table[p].name);
+    return 0;
+}
+
+static int take_query(struct request *r, enum param p, const char *text)
+{
+    if (table[p].type == TYPE_FLAG)
+        return take_query_flag(r, p, text);
+    return table[p].type == TYPE_NUMBER ? take_query_number(r, p, text) : 0;
+}
+
 int params_from_query(struct request *r, const char *key, const char *value)
 {
     _cleanup_free_ char *name = NULL, *text = NULL;
@@ -161,7 +222,7 @@ int params_from_query(struct request *r, const char *key, const char *value)
     r->query_text = grown;
     r->params.text[p] = text;
     r->query_text[r->n_query++] = TAKE_PTR(text);
-    return table[p].type == TYPE_FLAG ? take_query_flag(r, p, r->params.text[p]) : 0;
+    return take_query(r, p, r->params.text[p]);
 }
 
 int params_check(struct request *r)

@@ -23,6 +23,11 @@ enum param {
     PARAM_ALL,
     PARAM_SOURCE,
     PARAM_ITEMS,
+    PARAM_REVISION,
+    PARAM_LIMIT,
+    PARAM_IF_GENERATION,
+    PARAM_PEER,
+    PARAM_DRY_RUN,
     _PARAM_MAX,
 };
 #define PARAM_BIT(p) (1u << (p))
@@ -30,7 +35,8 @@ enum param {
 struct api_params {
     const char *text[_PARAM_MAX]; /* strings, borrowed from the request */
     bool flag[_PARAM_MAX];
-    const char **items; /* owned array of borrowed strings */
+    uint64_t number[_PARAM_MAX]; /* 0 = not given */
+    const char **items;          /* owned array of borrowed strings */
     size_t n_items;
 };
 
@@ -114,12 +120,14 @@ int handle_list(struct request *r);
 int handle_counters(struct request *r);
 int handle_policies(struct request *r);
 int handle_policy_text(struct request *r);
+int handle_history(struct request *r);
 int handle_explain(struct request *r);
 int handle_filter_add(struct request *r);
 int handle_filter_delete(struct request *r);
 int handle_flush(struct request *r);
 int handle_policy_load(struct request *r);
 int handle_policy_delete(struct request *r);
+int handle_policy_rollback(struct request *r);
 int handle_assign(struct request *r);
 int handle_unassign(struct request *r);
 int handle_rule_add(struct request *r);

@@ -14,7 +14,9 @@ enum {
     FILTER_BODY = 8 * 1024 * 1024 /* one filter with strings, or many ids */
 };
 
-#define CHANGES  PARAM_BIT(PARAM_REASON)
+#define CHANGES                                                                         \
+    (PARAM_BIT(PARAM_REASON) | PARAM_BIT(PARAM_IF_GENERATION) | PARAM_BIT(PARAM_PEER) | \
+     PARAM_BIT(PARAM_DRY_RUN))
 #define BIT(p)   PARAM_BIT(PARAM_##p)
 #define POLICIES "/v1/policies"
 
@@ -29,12 +31,16 @@ const struct route api_routes[] = {
     {"POST", "/v1/flush", "flush", RIGHT_CHANGE, SMALL_BODY, CHANGES, 0, API_TEXT_WORDS,
      handle_flush},
     {"GET", POLICIES, "policy-list", RIGHT_READ, 0, 0, 0, API_TEXT_WORDS, handle_policies},
-    {"GET", POLICIES "/*", "policy-show", RIGHT_READ, 0, BIT(SOURCE), 0, API_TEXT_WORDS,
-     handle_policy_text},
+    {"GET", POLICIES "/*", "policy-show", RIGHT_READ, 0, BIT(SOURCE) | BIT(REVISION), 0,
+     API_TEXT_WORDS, handle_policy_text},
+    {"GET", "/v1/history", "policy-history", RIGHT_READ, 0, BIT(POLICY) | BIT(LIMIT), 0,
+     API_TEXT_WORDS, handle_history},
     {"POST", POLICIES, "policy-load", RIGHT_CHANGE, LIMIT_API_BODY_BYTES,
      BIT(TEXT) | BIT(NAME) | BIT(REPLACE) | CHANGES, BIT(TEXT), API_TEXT_FILE, handle_policy_load},
     {"DELETE", POLICIES "/*", "policy-delete", RIGHT_CHANGE, SMALL_BODY, CHANGES, 0, API_TEXT_WORDS,
      handle_policy_delete},
+    {"POST", POLICIES "/*/rollback", "policy-rollback", RIGHT_CHANGE, SMALL_BODY,
+     BIT(REVISION) | CHANGES, 0, API_TEXT_WORDS, handle_policy_rollback},
     {"POST", POLICIES "/*/assign", "policy-assign", RIGHT_CHANGE, SMALL_BODY,
      BIT(PERSISTENT) | CHANGES, 0, API_TEXT_WORDS, handle_assign},
     {"POST", "/v1/unassign", "policy-unassign", RIGHT_CHANGE, SMALL_BODY, BIT(PERSISTENT) | CHANGES,

@@ -23,6 +23,8 @@ enum {
     /* Head of a request and one piece of its body; larger pieces make large bodies faster. */
     CONNECTION_BYTES = 128 * 1024,
     TIMER_ACCURACY_US = 1,
+    /* Above our own limit, so that newcomers are accepted while others are being closed. */
+    SPARE_CONNECTIONS = 64,
     /* Runs that flush the last answers before the daemon is stopped. */
     LAST_RUNS = 8,
 };
@@ -45,8 +47,7 @@ static uint64_t end_overdue(struct api_server *s)
         if (c->deadline_ms == 0)
             continue;
         if (c->deadline_ms <= now) {
-            (void)shutdown(c->fd, SHUT_RDWR); /* libmicrohttpd sees the end and closes it */
-            c->deadline_ms = 0;
+            conn_end(c);
         } else if (c->deadline_ms - now < next) {
             next = c->deadline_ms - now;
         }
@@ -83,6 +84,7 @@ void server_kick(struct api_server *s)
 
 void server_run(struct api_server *s)
 {
+    bool ended;
     unsigned before;
 
     /* At its limit libmicrohttpd takes the listening socket out of its epoll set and puts it
@@ -90,7 +92,10 @@ void server_run(struct api_server *s)
     do {
         before = s->n_conns;
         (void)MHD_run(s->daemon); /* fails only with another threading mode */
-    } while (s->n_conns < before);
+        ended = false;
+        while (s->n_conns - s->n_ending > LIMIT_API_CONNECTIONS && conn_make_room(s))
+            ended = true;
+    } while (s->n_conns < before || ended);
     arm_timer(s, end_overdue(s));
 }
 
@@ -139,7 +144,7 @@ static int start_daemon(struct api_server *s, const struct api_options *o, struc
     s->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, exchange_handle, s,
         MHD_OPTION_LISTEN_SOCKET, s->listen_fd, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)LIMIT_API_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, idle,
+        (unsigned)LIMIT_API_CONNECTIONS + SPARE_CONNECTIONS, MHD_OPTION_CONNECTION_TIMEOUT, idle,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES, MHD_OPTION_NOTIFY_COMPLETED,
         exchange_completed, s, MHD_OPTION_NOTIFY_CONNECTION, conn_changed, s,
         MHD_OPTION_UNESCAPE_CALLBACK, exchange_unescape, s, MHD_OPTION_END);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* cli/ask.c: one question to the agent and its answer. Called by every verb. With --json the
  * answer's body goes to stdout byte by byte as the agent wrote it, for failures too. */
+#include <arpa/inet.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "cli/context.h"
 
 void cli_set_string(json_t *body, const char *key, const char *value)
@@ -18,6 +21,27 @@ void cli_set_flag(json_t *body, const char *key, bool value)
         cli_out_of_memory();
 }
 
+void cli_set_number(json_t *body, const char *key, int64_t value)
+{
+    if (json_object_set_new(body, key, json_integer(value)) < 0)
+        cli_out_of_memory();
+}
+
+/* First word of SSH_CONNECTION (sshd(8)): the address of the other side. */
+static void add_peer(const struct cli *c, json_t *body)
+{
+    const char *ssh = c->env->ssh ? c->env->ssh : "";
+    unsigned char bytes[sizeof(struct in6_addr)];
+    char peer[INET6_ADDRSTRLEN];
+    size_t n = strcspn(ssh, " %"); /* without the scope of fe80::1%eth0 */
+
+    if (n == 0 || n >= sizeof(peer))
+        return;
+    (void)snprintf(peer, sizeof(peer), "%.*s", (int)n, ssh); /* fits, see above */
+    if (inet_pton(AF_INET, peer, bytes) == 1 || inet_pton(AF_INET6, peer, bytes) == 1)
+        cli_set_string(body, "peer", peer);
+}
+
 json_t *cli_change_body(struct cli *c)
 {
     json_t *body = json_object();
@@ -26,6 +50,10 @@ json_t *cli_change_body(struct cli *c)
         cli_out_of_memory();
     if (c->args.value[OPT_REASON])
         cli_set_string(body, "reason", c->args.value[OPT_REASON]);
+    if (c->if_generation)
+        cli_set_number(body, "if_generation", c->if_generation);
+    cli_set_flag(body, "dry_run", c->dry_run);
+    add_peer(c, body);
     return body;
 }
 
@@ -65,7 +93,7 @@ static void print_body(struct cli *c, const struct api_answer *a)
 }
 
 /* Exit code of an answer that is an error document; 0: it is a good one. */
-static int take_answer(struct cli *c, const struct api_answer *a, json_t **ret_doc)
+static int take_answer(struct cli *c, const struct api_answer *a, bool print, json_t **ret_doc)
 {
     _cleanup_json_ json_t *doc = json_loadb(a->body, a->body_len, JSON_REJECT_DUPLICATES, NULL);
     const json_t *ok = json_object_get(doc, "ok");
@@ -74,7 +102,7 @@ static int take_answer(struct cli *c, const struct api_answer *a, json_t **ret_d
         (json_is_false(ok) && cli_int(doc, "exit", 0) <= 0))
         return fail_not_understood(c, a);
     c->generation = cli_int(doc, "generation", 0);
-    if (c->json)
+    if (c->json && (print || json_is_false(ok)))
         print_body(c, a);
     if (json_is_false(ok))
         return c->json ? (int)cli_int(doc, "exit", 1) : cli_report_error(c, doc);
@@ -91,24 +119,63 @@ int cli_policy_target(struct cli *c, const char *name, const char *rest, struct 
     return *name ? 0 : cli_fail_usage(c, "portward policy list", "name of the policy is empty");
 }
 
+void cli_split_revision(const char *word, char **ret_name, int64_t *ret_revision)
+{
+    enum { DIGITS_MAX = 10 }; /* of UINT32_MAX */
+    const char *at = strrchr(word, '@');
+    size_t digits = at ? strspn(at + 1, "0123456789") : 0;
+    bool has_revision =
+        at && at > word && digits > 0 && digits <= DIGITS_MAX && !at[1 + digits] && at[1] != '0';
+
+    *ret_revision = has_revision ? strtoll(at + 1, NULL, 10) : 0;
+    *ret_name = has_revision ? strndup(word, (size_t)(at - word)) : strdup(word);
+    if (!*ret_name)
+        cli_out_of_memory();
+}
+
+static int ask(struct cli *c, struct api_request *r, bool print, struct diag *d, json_t **ret_doc)
+{
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
+
+    r->timeout_ms = c->timeout_ms;
+    if (api_client_call(c->socket_path, r, d, &answer) < 0)
+        return -1;
+    return take_answer(c, &answer, print, ret_doc);
+}
+
+int cli_fetch(struct cli *c, const char *method, const char *target, json_t **ret_doc)
+{
+    struct api_request r = {.method = method, .target = target};
+    struct diag d;
+    int code = ask(c, &r, /* print= */ false, &d, ret_doc);
+
+    return code < 0 ? cli_fail(c, &d) : code;
+}
+
+void cli_put_document(struct cli *c, const char *verb, json_t *data)
+{
+    _cleanup_json_ json_t *owned = data;
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF_INIT(LIMIT_API_ANSWER_BYTES);
+
+    (void)api_ok_begin(&b, verb, (uint64_t)c->generation, c->env->now_s * 1000); /* sticky */
+    (void)api_json_add(&b, owned);
+    if (api_ok_end(&b, NULL) < 0)
+        cli_out_of_memory();
+    (void)fwrite(b.s, 1, b.len, c->env->out); /* errors are looked at at the end */
+}
+
 int cli_try_ask(struct cli *c, const char *method, const char *target, json_t *body, struct diag *d,
                 json_t **ret_doc)
 {
     _cleanup_json_ json_t *owned = body;
     _cleanup_free_ char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
-    _cleanup_(api_answer_done) struct api_answer answer = {0};
-    struct api_request r = {.method = method,
-                            .target = target,
-                            .body = text,
-                            .body_len = text ? strlen(text) : 0,
-                            .timeout_ms = c->timeout_ms};
+    struct api_request r = {
+        .method = method, .target = target, .body = text, .body_len = text ? strlen(text) : 0};
 
     if (body && !text)
         cli_out_of_memory();
     json_decrefp(&owned); /* a policy can be large: not kept twice while waiting */
-    if (api_client_call(c->socket_path, &r, d, &answer) < 0)
-        return -1;
-    return take_answer(c, &answer, ret_doc);
+    return ask(c, &r, /* print= */ true, d, ret_doc);
 }
 
 int cli_ask(struct cli *c, const char *method, const char *target, json_t *body, json_t **ret_doc)

@@ -9,6 +9,7 @@
 #include "base/duration.h"
 #include "base/limits.h"
 #include "base/utf8.h"
+#include "cli/complete.h"
 #include "cli/context.h"
 
 enum { TIMEOUT_DEFAULT_MS = 10 * 1000 }; /* cli.md 1 */
@@ -36,6 +37,7 @@ static int set_appearance(struct cli *c)
     c->quiet = c->args.given[OPT_QUIET];
     c->header = !c->args.given[OPT_NO_HEADER];
     c->utc = c->args.given[OPT_UTC];
+    c->dry_run = c->args.given[OPT_DRY_RUN];
     if (json && strcmp(json, "1") != 0)
         return cli_fail_usage(c, "--json=1", "no JSON documents of major version '%s'", json);
     if (!colour)
@@ -89,6 +91,31 @@ static int check_options(struct cli *c)
     return 0;
 }
 
+/* A whole number of 1 to max. */
+static int take_number(struct cli *c, enum cli_option_id id, int64_t max, int64_t *ret)
+{
+    const char *text = c->args.value[id];
+    size_t digits;
+
+    if (!text)
+        return 0;
+    digits = strspn(text, "0123456789");
+    errno = 0;
+    *ret = digits > 0 && !text[digits] ? strtoll(text, NULL, 10) : 0;
+    if (errno != 0 || *ret < 1 || *ret > max)
+        return cli_fail_usage(c, NULL, "option '--%s' needs a whole number of 1 to %lld, not '%s'",
+                              cli_option(id)->name, (long long)max, text);
+    return 0;
+}
+
+static int check_numbers(struct cli *c)
+{
+    int64_t limit;
+    int code = take_number(c, OPT_IF_GENERATION, INT64_MAX, &c->if_generation);
+
+    return code ? code : take_number(c, OPT_LIMIT, UINT32_MAX, &limit);
+}
+
 static int check_words(struct cli *c)
 {
     const struct cli_command *cmd = c->command;
@@ -123,6 +150,8 @@ static int run_command(struct cli *c)
 
     if (code == 0)
         code = check_words(c);
+    if (code == 0)
+        code = check_numbers(c);
     if (code == 0)
         code = set_socket_path(c);
     return code ? code : c->command->run(c);
@@ -163,9 +192,11 @@ static int dispatch(struct cli *c, int argc, char *const *argv)
 int cli_run(const struct cli_env *env, int argc, char *const *argv)
 {
     _cleanup_(cli_done) struct cli c = {.env = env};
-    int code = dispatch(&c, argc, argv);
-    int err;
+    int code, err;
 
+    if (argc > 1 && strcmp(argv[1], "__complete") == 0)
+        return cli_complete(env, argc - 2, argv + 2);
+    code = dispatch(&c, argc, argv);
     errno = 0;
     err = fflush(env->out) != 0 || ferror(env->out) ? errno : 0;
     /* Whoever closed our output (| head) does not want to hear of it. */

@@ -9,7 +9,7 @@
 #include "cli/context.h"
 #include "text/text.h"
 
-enum { STILL_ALLOWED_SHOWN = 20 };
+enum { EXIT_FINDINGS = 6 };
 
 /* "expires 04:51:07, at the latest at reboot", as FILTER says it ends. */
 static void put_end(struct cli *c, const json_t *filter, bool block)
@@ -28,30 +28,24 @@ static void put_end(struct cli *c, const json_t *filter, bool block)
     }
 }
 
-static void put_still_allowed(struct cli *c, const json_t *exceptions)
+/* What --strict is about: filters, not the failsafe entries that nothing closes; and what nobody
+ * looked at. */
+static bool permits_may_remain(const json_t *doc)
 {
     const json_t *e;
     size_t i;
 
-    json_array_foreach(exceptions, i, e)
+    json_array_foreach(json_object_get(cli_data(doc), "exceptions"), i, e)
     {
-        const char *rule = cli_str(e, "rule");
-
-        if (i == STILL_ALLOWED_SHOWN) {
-            (void)fprintf(c->env->out, "still allowed  %zu more: portward list\n",
-                          json_array_size(exceptions) - i);
-            break;
-        }
-        (void)fputs("still allowed  ", c->env->out);
-        cli_put_styled(c, STYLE_PERMIT, cli_str(e, "set"));
-        (void)fputs(": ", c->env->out);
-        cli_put_styled(c, STYLE_ID, cli_str(e, "id"));
-        if (*rule) {
-            (void)fputc(' ', c->env->out);
-            cli_put_quoted(c, rule);
-        }
-        (void)fputs(" is more specific\n", c->env->out);
+        if (strcmp(cli_str(e, "id"), "-") != 0)
+            return true;
     }
+    json_array_foreach(json_object_get(doc, "warnings"), i, e)
+    {
+        if (strcmp(cli_str(e, "code"), "exceptions-incomplete") == 0)
+            return true;
+    }
+    return false;
 }
 
 /* The user's own words up to "for" and "reason", with `override`: true if they mean what `with`
@@ -97,9 +91,38 @@ static void show_added(struct cli *c, const json_t *doc, const struct filter *f)
     cli_put_styled(c, cli_action_style(cli_str(filter, "action")), cli_str(filter, "text"));
     (void)fputs("  ", c->env->out);
     put_end(c, filter, block);
-    put_still_allowed(c, exceptions);
+    cli_put_still_allowed(c, exceptions);
     if (block && !f->override && json_array_size(exceptions) > 0)
         hint_override(c, f);
+}
+
+static void show_tried(struct cli *c, const json_t *doc)
+{
+    const json_t *filter = json_object_get(cli_data(doc), "filter");
+    const char *change = cli_str(cli_data(doc), "change");
+
+    if (strcmp(change, "none") == 0)
+        cli_put_label(c, "in force");
+    else
+        cli_put_would(c, strcmp(change, "extended") == 0 ? "extend" : "add");
+    cli_put_styled(c, cli_action_style(cli_str(filter, "action")), cli_str(filter, "text"));
+    (void)fputc('\n', c->env->out);
+    cli_put_preview(c, doc);
+}
+
+static void show(struct cli *c, const json_t *doc, const struct filter *f)
+{
+    if (!c->quiet && c->dry_run)
+        show_tried(c, doc);
+    else if (!c->quiet)
+        show_added(c, doc, f);
+    cli_report_warnings(c, doc);
+    if (c->quiet || c->dry_run)
+        return;
+    if (strcmp(cli_str(cli_data(doc), "change"), "none") == 0)
+        (void)fputs("no change\n", c->env->out);
+    else
+        cli_put_generation_line(c, cli_data(doc));
 }
 
 static int add_filter(struct cli *c, const char *verb)
@@ -120,16 +143,14 @@ static int add_filter(struct cli *c, const char *verb)
     body = cli_change_body(c);
     cli_set_string(body, "text", text.s);
     code = cli_ask(c, "POST", "/v1/filters", body, &doc);
-    if (code || c->json)
+    if (code)
         return code;
-    if (!c->quiet)
-        show_added(c, doc, &parsed.filter);
-    cli_report_warnings(c, doc);
-    if (!c->quiet && strcmp(cli_str(cli_data(doc), "change"), "none") == 0)
-        (void)fputs("no change\n", c->env->out);
-    else if (!c->quiet)
-        cli_put_generation_line(c, cli_data(doc));
-    return 0;
+    if (c->args.given[OPT_STRICT] && permits_may_remain(doc))
+        code = EXIT_FINDINGS;
+    if (c->json)
+        return code;
+    show(c, doc, &parsed.filter);
+    return code;
 }
 
 int cmd_block(struct cli *c)

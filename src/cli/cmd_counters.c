@@ -13,10 +13,15 @@ static int reset(struct cli *c)
     if (code || c->json)
         return code;
     if (!c->quiet) {
-        (void)fputs("reset ", c->env->out);
+        if (c->dry_run)
+            cli_put_would(c, "reset");
+        else
+            (void)fputs("reset ", c->env->out);
         cli_put_count(c, cli_int(cli_data(doc), "reset", 0), "counter");
         (void)fputc('\n', c->env->out);
     }
+    if (!c->quiet && c->dry_run)
+        cli_put_preview(c, doc);
     cli_report_warnings(c, doc);
     return 0;
 }
@@ -34,6 +39,7 @@ int cmd_counters(struct cli *c)
 {
     static const struct cli_column columns[] = {
         {"ID", false}, {"ACTION", false}, {"PACKETS", true}, {"BYTES", true}, {"RULE", false}};
+    static const enum cli_option_id for_reset[] = {OPT_REASON, OPT_IF_GENERATION, OPT_DRY_RUN};
     _cleanup_(strbuf_done) struct strbuf target = STRBUF_INIT(CLI_TARGET_BYTES);
     _cleanup_(cli_table_done) struct cli_table t;
     _cleanup_json_ json_t *doc = NULL;
@@ -48,8 +54,10 @@ int cmd_counters(struct cli *c)
                               "--reset sets all counters, not those of one policy");
     if (c->args.given[OPT_RESET])
         return reset(c);
-    if (c->args.given[OPT_REASON])
-        return cli_fail_usage(c, NULL, "option '--reason' is for --reset");
+    for (size_t k = 0; k < ARRAY_SIZE(for_reset); k++)
+        if (c->args.given[for_reset[k]])
+            return cli_fail_usage(c, NULL, "option '--%s' is for --reset",
+                                  cli_option(for_reset[k])->name);
     (void)strbuf_add(&target, "/v1/counters"); /* sticky error, seen below */
     if (policy)
         (void)api_target_add_query(&target, "policy", policy);

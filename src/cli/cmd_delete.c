@@ -51,11 +51,14 @@ static void show_deleted(struct cli *c, const json_t *deleted)
 
     json_array_foreach(deleted, i, f)
     {
-        (void)fputs("deleted ", c->env->out);
+        if (c->dry_run)
+            cli_put_would(c, "delete");
+        else
+            (void)fputs("deleted ", c->env->out);
         cli_put_styled(c, STYLE_ID, cli_str(f, "id"));
         (void)fputs("  ", c->env->out);
         cli_put_styled(c, cli_action_style(cli_str(f, "action")), cli_str(f, "text"));
-        if (i + 1 == json_array_size(deleted))
+        if (!c->dry_run && i + 1 == json_array_size(deleted))
             (void)fprintf(c->env->out, "; generation %lld", (long long)c->generation);
         (void)fputc('\n', c->env->out);
     }
@@ -79,6 +82,8 @@ int cmd_delete(struct cli *c)
         return code;
     if (!c->quiet)
         show_deleted(c, json_object_get(cli_data(doc), "deleted"));
+    if (!c->quiet && c->dry_run)
+        cli_put_preview(c, doc);
     cli_report_warnings(c, doc);
     return 0;
 }

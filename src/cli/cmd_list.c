@@ -6,11 +6,15 @@
 #include "base/duration.h"
 #include "cli/context.h"
 
+enum { LIST_TEXT_BYTES = 1024 * 1024 };
+
 static void add_row(struct cli_table *t, const json_t *f)
 {
     const char *tier = cli_str(f, "tier");
     bool ordinary = strcmp(tier, "ordinary") == 0;
     int64_t hits = cli_int(f, "packets", -1), left = cli_int(f, "expires_in_s", -1);
+    int64_t addresses = cli_int(f, "addresses", -1); /* of a name or keyword */
+    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(LIST_TEXT_BYTES);
     char weight[64], number[32], expires[DURATION_TEXT_BYTES] = "";
 
     (void)snprintf(weight, sizeof(weight), "%s%s%s", ordinary ? "" : tier, ordinary ? "" : " ",
@@ -18,10 +22,14 @@ static void add_row(struct cli_table *t, const json_t *f)
     (void)snprintf(number, sizeof(number), "%lld", (long long)hits);
     if (left >= 0)
         duration_print_human((uint64_t)left, expires);
+    (void)strbuf_add(&text, cli_str(f, "text")); /* too long: shown as empty */
+    if (addresses >= 0)
+        (void)strbuf_addf(&text, " (%lld address%s)", (long long)addresses,
+                          addresses == 1 ? "" : "es");
     cli_table_add(t, STYLE_ID, cli_str(f, "id"));
     cli_table_add(t, STYLE_PLAIN, weight);
     cli_table_add(t, STYLE_PLAIN, cli_str(f, "layer"));
-    cli_table_add(t, cli_action_style(cli_str(f, "action")), cli_str(f, "text"));
+    cli_table_add(t, cli_action_style(cli_str(f, "action")), text.s ? text.s : "");
     cli_table_add(t, STYLE_PLAIN, hits >= 0 ? number : NULL);
     cli_table_add(t, STYLE_PLAIN, expires);
     cli_table_add_rule(t, f);

@@ -12,8 +12,13 @@ static void show_assigned(struct cli *c, const json_t *data)
 
     if (same)
         (void)fputs("no change: ", c->env->out);
+    else if (c->dry_run)
+        cli_put_would(c, "assign");
     cli_put_quoted(c, name);
-    (void)fprintf(c->env->out, " is %sthe %s policy", same ? "" : "now ",
+    (void)fprintf(c->env->out, " %sthe %s policy",
+                  same         ? "is "
+                  : c->dry_run ? "as "
+                               : "is now ",
                   c->args.given[OPT_PERSISTENT] ? "persistent" : "local");
     if (!same && *before) {
         (void)fputs(", before: ", c->env->out);
@@ -22,7 +27,7 @@ static void show_assigned(struct cli *c, const json_t *data)
         (void)fputs(", before: none", c->env->out);
     }
     (void)fputc('\n', c->env->out);
-    if (!same)
+    if (!same && !c->dry_run)
         cli_put_generation_line(c, data);
 }
 
@@ -42,6 +47,8 @@ int cmd_policy_assign(struct cli *c)
         return code;
     if (!c->quiet)
         show_assigned(c, cli_data(doc));
+    if (!c->quiet && c->dry_run)
+        cli_put_preview(c, doc);
     cli_report_warnings(c, doc);
     return 0;
 }

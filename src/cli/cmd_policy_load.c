@@ -8,57 +8,10 @@
 
 #include "base/limits.h"
 #include "cli/context.h"
+#include "cli/textfile.h"
 #include "text/text.h"
 
-struct file_text {
-    char *s; /* owned */
-    size_t len, cap;
-};
-
-static void file_text_done(struct file_text *t)
-{
-    free(t->s);
-}
-
-/* Everything up to the end of f; one byte more than the limit is read to see that it is too
- * long. */
-static int read_all(FILE *f, const char *name, struct file_text *t, struct diag *d)
-{
-    for (;;) {
-        size_t n;
-
-        if (array_reserve(&t->s, &t->cap, t->len + 64 * 1024, 1) < 0)
-            cli_out_of_memory();
-        n = fread(t->s + t->len, 1, t->cap - t->len - 1, f);
-        t->len += n;
-        if (t->len > LIMIT_POLICY_TEXT_BYTES)
-            return diag_fail(d, DIAG_LIMIT, "'%s' exceeds %d bytes", name, LIMIT_POLICY_TEXT_BYTES);
-        if (n == 0)
-            break;
-    }
-    if (ferror(f))
-        return diag_errno(d, errno, "cannot read '%s'", name);
-    t->s[t->len] = '\0';
-    return 0;
-}
-
-static int read_file(struct cli *c, const char *name, struct file_text *t)
-{
-    struct diag d;
-    FILE *f = strcmp(name, "-") == 0 ? c->env->in : fopen(name, "re");
-    int r;
-
-    if (!f) {
-        (void)diag_errno(&d, errno, "cannot open '%s'", name);
-        return cli_fail(c, &d);
-    }
-    r = read_all(f, name, t, &d);
-    if (f != c->env->in)
-        (void)fclose(f); /* was only read */
-    return r < 0 ? cli_fail(c, &d) : 0;
-}
-
-static int check_text(struct cli *c, const struct file_text *t, size_t *ret_n)
+static int check_text(struct cli *c, const struct cli_text *t, size_t *ret_n)
 {
     struct diag_list dl = {0};
     struct policy_list policies = {0};
@@ -87,14 +40,19 @@ static void show_loaded(struct cli *c, const json_t *doc)
     {
         bool none = strcmp(cli_str(p, "change"), "none") == 0;
 
-        (void)fputs(none ? "no change: " : "stored ", c->env->out);
+        if (c->dry_run && !none)
+            cli_put_would(c, "store");
+        else
+            (void)fputs(none ? "no change: " : "stored ", c->env->out);
         cli_put_quoted(c, cli_str(p, "name"));
         (void)fprintf(c->env->out, " revision %lld (", (long long)cli_int(p, "revision", 0));
         cli_put_count(c, cli_int(p, "rules", 0), "rule");
         (void)fputs(", ", c->env->out);
         cli_put_count(c, (int64_t)warnings, "warning");
         (void)fputs("), ", c->env->out);
-        if (json_is_true(json_object_get(p, "assigned")))
+        if (json_is_true(json_object_get(p, "assigned")) && c->dry_run)
+            (void)fputs("assigned\n", c->env->out);
+        else if (json_is_true(json_object_get(p, "assigned")))
             (void)fprintf(c->env->out, "assigned; generation %lld\n", (long long)c->generation);
         else
             (void)fputs("not assigned\n", c->env->out);
@@ -103,12 +61,12 @@ static void show_loaded(struct cli *c, const json_t *doc)
 
 int cmd_policy_load(struct cli *c)
 {
-    _cleanup_(file_text_done) struct file_text text = {0};
+    _cleanup_(cli_text_done) struct cli_text text = {0};
     _cleanup_json_ json_t *doc = NULL;
     const char *name = c->args.value[OPT_NAME];
     size_t n_policies;
     json_t *body;
-    int code = read_file(c, c->words[0], &text);
+    int code = cli_text_read(c, c->words[0], &text);
 
     if (code)
         return code;
@@ -134,5 +92,7 @@ int cmd_policy_load(struct cli *c)
     cli_report_warnings(c, doc);
     if (!c->quiet)
         show_loaded(c, doc);
+    if (!c->quiet && c->dry_run)
+        cli_put_preview(c, doc);
     return 0;
 }

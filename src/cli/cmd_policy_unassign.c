@@ -59,7 +59,7 @@ int cmd_policy_unassign(struct cli *c)
     _cleanup_json_ json_t *doc = NULL;
     const char *name;
     json_t *body;
-    int code = c->args.given[OPT_YES] ? 0 : question(c);
+    int code = c->args.given[OPT_YES] || c->dry_run ? 0 : question(c);
 
     if (code)
         return code;
@@ -73,10 +73,17 @@ int cmd_policy_unassign(struct cli *c)
         (void)fprintf(c->env->out, "no change: no %s policy is assigned\n",
                       c->args.given[OPT_PERSISTENT] ? "persistent" : "local");
     } else if (!c->quiet) {
-        (void)fputs("unassigned ", c->env->out);
+        if (c->dry_run)
+            cli_put_would(c, "unassign");
+        else
+            (void)fputs("unassigned ", c->env->out);
         cli_put_quoted(c, name);
-        (void)fprintf(c->env->out, "; generation %lld\n", (long long)c->generation);
+        if (!c->dry_run)
+            (void)fprintf(c->env->out, "; generation %lld", (long long)c->generation);
+        (void)fputc('\n', c->env->out);
     }
+    if (!c->quiet && c->dry_run)
+        cli_put_preview(c, doc);
     cli_report_warnings(c, doc);
     return 0;
 }

@@ -22,12 +22,29 @@ static int check_filter(struct cli *c, struct strbuf *text)
     return code;
 }
 
+static void show(struct cli *c, const json_t *data)
+{
+    const char *change = cli_str(data, "change");
+    bool replaced = strcmp(change, "replaced") == 0;
+
+    if (strcmp(change, "none") == 0) {
+        cli_put_rule_change(c, "no change:", "is in", data);
+        return;
+    }
+    if (c->dry_run)
+        cli_put_would(c, replaced ? "replace by" : "add");
+    cli_put_rule_change(c,
+                        c->dry_run ? ""
+                        : replaced ? "replaced by"
+                                   : "added",
+                        replaced ? "in" : "to", data);
+}
+
 int cmd_rule_add(struct cli *c)
 {
     _cleanup_(strbuf_done) struct strbuf target = STRBUF_INIT(CLI_TARGET_BYTES);
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
     _cleanup_json_ json_t *doc = NULL;
-    const char *change;
     json_t *body;
     int code = check_filter(c, &text);
 
@@ -43,12 +60,10 @@ int cmd_rule_add(struct cli *c)
     code = cli_ask(c, "POST", target.s, body, &doc);
     if (code || c->json)
         return code;
-    change = cli_str(cli_data(doc), "change");
-    if (!c->quiet && strcmp(change, "none") == 0)
-        cli_put_rule_change(c, "no change:", "is in", cli_data(doc));
-    else if (!c->quiet)
-        cli_put_rule_change(c, strcmp(change, "replaced") == 0 ? "replaced by" : "added",
-                            strcmp(change, "replaced") == 0 ? "in" : "to", cli_data(doc));
+    if (!c->quiet)
+        show(c, cli_data(doc));
+    if (!c->quiet && c->dry_run)
+        cli_put_preview(c, doc);
     cli_report_warnings(c, doc);
     return 0;
 }

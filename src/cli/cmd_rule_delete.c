@@ -18,8 +18,12 @@ int cmd_rule_delete(struct cli *c)
     code = cli_ask(c, "DELETE", target.s, cli_change_body(c), &doc);
     if (code || c->json)
         return code;
+    if (!c->quiet && c->dry_run)
+        cli_put_would(c, "delete");
     if (!c->quiet)
-        cli_put_rule_change(c, "deleted", "from", cli_data(doc));
+        cli_put_rule_change(c, c->dry_run ? "" : "deleted", "from", cli_data(doc));
+    if (!c->quiet && c->dry_run)
+        cli_put_preview(c, doc);
     cli_report_warnings(c, doc);
     return 0;
 }

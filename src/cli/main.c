@@ -19,6 +19,7 @@ int main(int argc, char **argv)
         .uid = geteuid(),
         .now_s = time(NULL),
         .runtime_dir = getenv("PORTWARD_RUNTIME_DIR"),
+        .ssh = getenv("SSH_CONNECTION"),
         .no_color = getenv("NO_COLOR"),
         .term = getenv("TERM"),
         .pin_root = "/sys/fs/bpf/portward",

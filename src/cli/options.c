@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/command.h"
 #include "cli/options.h"
 
 static const struct cli_option options[_OPT_MAX] = {
@@ -24,14 +25,16 @@ static const struct cli_option options[_OPT_MAX] = {
     [OPT_REASON] = {"reason", 0, "TEXT", false, false, SCOPE_MUTATES,
                     "kept in history, audit trail and list"},
     [OPT_YES] = {"yes", 'y', NULL, false, false, SCOPE_MUTATES, "no question"},
-    [OPT_DRY_RUN] = {"dry-run", 'n', NULL, false, true, SCOPE_MUTATES, "change nothing"},
+    [OPT_DRY_RUN] = {"dry-run", 'n', NULL, false, false, SCOPE_MUTATES,
+                     "change nothing; say which packets and connections would change"},
     [OPT_CONFIRM] = {"confirm", 0, "DUR", false, true, SCOPE_MUTATES, "roll back unless confirmed"},
-    [OPT_IF_GENERATION] = {"if-generation", 0, "N", false, true, SCOPE_MUTATES,
-                           "only if nothing changed since"},
+    [OPT_IF_GENERATION] = {"if-generation", 0, "N", false, false, SCOPE_MUTATES,
+                           "refuse (5) if another generation is in force"},
     [OPT_CUT] = {"cut", 0, NULL, false, true, SCOPE_MUTATES, "end denied connections"},
     [OPT_CUT_SELF] = {"cut-self", 0, NULL, false, true, SCOPE_MUTATES, "also the caller's own"},
     [OPT_FORCE] = {"force", 0, NULL, false, true, SCOPE_MUTATES, "override the lock-out guard"},
-    [OPT_STRICT] = {"strict", 0, NULL, false, true, SCOPE_OWN, "exit 6 if permits remain"},
+    [OPT_STRICT] = {"strict", 0, NULL, false, false, SCOPE_OWN,
+                    "exit 6 if more specific permits remain; the change is made"},
     [OPT_WATCH] = {"watch", 0, NULL, false, true, SCOPE_OWN, "again and again"},
     [OPT_LAYER] = {"layer", 0, "local|domain|persistent|dynamic", false, false, SCOPE_OWN,
                    "filters of one layer"},
@@ -51,6 +54,7 @@ static const struct cli_option options[_OPT_MAX] = {
                     "exit 6 if the verdict is another"},
     [OPT_RESET] = {"reset", 0, NULL, false, false, SCOPE_OWN, "set all counters to zero"},
     [OPT_PROMETHEUS] = {"prometheus", 0, NULL, false, true, SCOPE_OWN, "in Prometheus text form"},
+    [OPT_LIMIT] = {"limit", 'n', "N", false, false, SCOPE_OWN, "at most N lines, the newest"},
 };
 _Static_assert(_OPT_MAX <= 64, "a set of options is a 64-bit word");
 
@@ -138,13 +142,38 @@ static int parse_long(struct cli_args *a, int argc, char *const *argv, int *i, s
     return set_option(a, id, value, d);
 }
 
-/* -q, -qy: no letter takes a value. */
-static int parse_letters(struct cli_args *a, const char *arg, struct diag *d)
+/* -n means --dry-run, but --limit where there is nothing to try: the verb stands before its
+ * options. */
+static int letter_id(const struct cli_args *a, char letter)
 {
-    for (const char *p = arg + 1; *p; p++) {
-        int id = find_letter(*p);
-        int r = id < 0 ? fail_unknown(d, arg) : set_option(a, id, NULL, d);
+    const struct cli_command *cmd;
+    struct diag d;
+    int n, id = find_letter(letter);
 
+    if (id != OPT_DRY_RUN)
+        return id;
+    cmd = cli_command_find(a->words, a->n_words, &d, &n);
+    return cmd && cli_command_takes(cmd, OPT_LIMIT) ? (int)OPT_LIMIT : id;
+}
+
+/* -q, -qy, -n 20: a letter with a value is the last one. */
+static int parse_letters(struct cli_args *a, int argc, char *const *argv, int *i, struct diag *d)
+{
+    const char *arg = argv[*i];
+
+    for (const char *p = arg + 1; *p; p++) {
+        int id = letter_id(a, *p);
+        const char *value = NULL;
+        int r = 0;
+
+        if (id < 0)
+            return fail_unknown(d, arg);
+        if (options[id].argument && (p[1] || *i + 1 >= argc))
+            return diag_fail(d, DIAG_USAGE, "option '-%c' needs a value: %s", *p,
+                             options[id].argument);
+        if (options[id].argument)
+            value = argv[++*i];
+        r = set_option(a, id, value, d);
         if (r < 0)
             return r;
     }
@@ -171,7 +200,7 @@ int cli_args_parse(int argc, char *const *argv, struct diag *d, struct cli_args 
         else if (argv[i][1] == '-')
             r = parse_long(ret, argc, argv, &i, &first);
         else
-            r = parse_letters(ret, argv[i], &first);
+            r = parse_letters(ret, argc, argv, &i, &first);
         if (r < 0 && err == 0) { /* the first error counts; go on, --json may follow */
             err = r;
             *d = first;

@@ -123,13 +123,16 @@ void cli_put_rule_change(struct cli *c, const char *verb, const char *join, cons
     (void)fputs(verb, c->env->out);
     json_array_foreach(ids, i, id)
     {
-        (void)fputs(i ? ", " : " ", c->env->out);
+        if (i || *verb)
+            (void)fputs(i ? ", " : " ", c->env->out);
         cli_put_styled(c, STYLE_ID, json_string_value(id) ? json_string_value(id) : "-");
     }
     (void)fprintf(c->env->out, " %s ", join);
     cli_put_quoted(c, cli_str(data, "policy"));
     (void)fprintf(c->env->out, " revision %lld", (long long)cli_int(data, "revision", 0));
-    if (json_is_true(json_object_get(data, "assigned")))
+    if (json_is_true(json_object_get(data, "assigned")) && c->dry_run)
+        (void)fputs(", assigned\n", c->env->out);
+    else if (json_is_true(json_object_get(data, "assigned")))
         (void)fprintf(c->env->out, "; generation %lld\n", (long long)c->generation);
     else
         (void)fputs(", not assigned\n", c->env->out);

@@ -22,6 +22,9 @@
 
 enum { FAM4, FAM6, N_FAMILIES };
 enum { N_PORTS = 65536 };
+/* Orders that stay free between two filters for those added in place: 2^20 filters and the gaps
+ * fill 31 bits, UINT32_MAX is the order of derived entries. */
+enum { ORDER_GAP_BITS = 11 };
 enum { ORIGIN_DERIVED = 0xffffffff }; /* item.origin of failsafe and exemption entries */
 
 enum port_kind {
@@ -118,7 +121,7 @@ struct build {
     const struct effective *e;
     const struct compile_options *o;
     struct diag *d;
-    uint32_t *order; /* rank of every effective filter by layer, GUID */
+    uint32_t *order; /* of every effective filter: rank by layer, GUID, with gaps */
     struct item *items;
     size_t n_items, cap_items;
     uint64_t n_expanded;  /* filters with every port item counted */
@@ -148,6 +151,9 @@ static inline bool shape_main_dst(struct shape s)
 
 /* expand.c */
 _must_check_ int expand_all(struct build *b);
+/* The items of one effective filter. */
+_must_check_ int expand_filter(struct build *b, const struct effective_filter *ef, uint32_t order,
+                               uint32_t origin);
 /* range.c: the fewest prefixes that make up a range of addresses, or the one prefix of any
  * other kind of address. */
 void side_set(struct side *s, const struct addr *a, enum family family);
@@ -161,6 +167,10 @@ uint8_t group_find(const struct family_build *f, struct shape s);
 /* entry.c */
 _must_check_ int entries_build(struct build *b, unsigned fam);
 _must_check_ int tuples_build(struct build *b, unsigned fam);
+/* sport, dport: values of the port fields of the key. */
+struct entry entry_make(const struct item *it, uint8_t group, uint32_t sport, uint32_t dport);
+/* Group, tier, weight without action, timed: what a tuple word says. */
+__u64 entry_tuple(const struct entry *e);
 /* fill.c: fill_slots() is false when an entry found no room, with the family that is too full. */
 uint32_t fill_table_lines(const struct build *b, unsigned fam);
 bool fill_slots(struct build *b, unsigned *ret_full);
@@ -171,7 +181,13 @@ uint32_t prune_bits(const struct family_build *f);
 bool prune_uses(const struct family_build *f, unsigned fam, bool destination);
 bool prune_uses_proto(const struct family_build *f);
 void prune_fill(struct build *b, unsigned fam);
+/* Does the group give enough of the address to be left out for others? */
+bool prune_selective(struct shape s, unsigned fam, bool destination);
+/* image.c: the masks of a group, maxw 0. */
+struct img_group shape_masks(unsigned fam, struct shape s);
 /* verify.c */
+/* The smallest or the largest address of a prefix. */
+struct ip corner_ip(unsigned fam, struct ip first, uint8_t len, bool high);
 _must_check_ int image_verify(const struct build *b, const struct image *img);
 /* lookup.c */
 bool image_has_entry(const struct image *img, const struct packet *low, const struct packet *high,

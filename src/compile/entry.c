@@ -51,7 +51,7 @@ static int cmp_entry(const void *pa, const void *pb)
     return c != 0 ? c : cmp_u64(a->counter_id, b->counter_id);
 }
 
-static struct entry make_entry(const struct item *it, uint8_t group, uint32_t sport, uint32_t dport)
+struct entry entry_make(const struct item *it, uint8_t group, uint32_t sport, uint32_t dport)
 {
     struct entry e = {
         .hi = IMG_HI(sport, dport, it->proto, it->zone),
@@ -103,7 +103,7 @@ static size_t emit(const struct build *b, const struct item *it, struct entry *o
     for (uint32_t i = s.first; i <= s.last; i++) {
         for (uint32_t j = d.first; j <= d.last; j++, n++) {
             if (out)
-                out[n] = make_entry(it, group, i, j);
+                out[n] = entry_make(it, group, i, j);
         }
     }
     return n;
@@ -184,8 +184,7 @@ int entries_build(struct build *b, unsigned fam)
     return 0;
 }
 
-/* Group, tier, weight without action, timed: what a tuple word says. */
-static __u64 tuple_word(const struct entry *e)
+__u64 entry_tuple(const struct entry *e)
 {
     return IMG_TUPLE(precedence(e) & ~3ULL, e->group, e->deadline_ns != 0);
 }
@@ -205,7 +204,7 @@ int tuples_build(struct build *b, unsigned fam)
     _cleanup_(idmap_done) struct idmap map = {.seed = b->o->seed};
     uint32_t id;
     for (size_t i = 0; i < f->n_entries; i++) {
-        int r = idmap_add(&map, tuple_word(&f->entries[i]), &id);
+        int r = idmap_add(&map, entry_tuple(&f->entries[i]), &id);
         if (r < 0)
             return r;
     }
@@ -218,7 +217,7 @@ int tuples_build(struct build *b, unsigned fam)
     if (!f->tuples || !number)
         return -ENOMEM;
     for (size_t i = 0; i < f->n_entries; i++) {
-        __u64 word = tuple_word(&f->entries[i]);
+        __u64 word = entry_tuple(&f->entries[i]);
         f->tuples[idmap_get(&map, word)] = word;
     }
     f->n_tuples = (uint32_t)map.n;
@@ -226,7 +225,7 @@ int tuples_build(struct build *b, unsigned fam)
     for (uint32_t t = 0; t < f->n_tuples; t++)
         number[idmap_get(&map, f->tuples[t])] = (uint16_t)t;
     for (size_t i = 0; i < f->n_entries; i++)
-        f->entries[i].tuple = number[idmap_get(&map, tuple_word(&f->entries[i]))];
+        f->entries[i].tuple = number[idmap_get(&map, entry_tuple(&f->entries[i]))];
     b->stats.n_tuples[fam] = f->n_tuples;
     return 0;
 }

@@ -8,14 +8,7 @@
 #include <string.h>
 
 #include "build.h"
-
-enum {
-    PORT_KERBEROS = 88,
-    PORT_DHCP_SERVER = 67, /* RFC 2131 4.1 */
-    PORT_DHCP_CLIENT = 68,
-    PORT_DHCP6_CLIENT = 546, /* RFC 8415 7.2 */
-    PORT_DHCP6_SERVER = 547,
-};
+#include "derive.h"
 
 /* What all items of one filter have in common. */
 struct source {
@@ -146,145 +139,16 @@ static int add_filter(struct build *b, const struct source *s)
     return 0;
 }
 
-/* --- what nobody wrote as a filter --- */
-
 /* Permit entries of the tiers above the filters. They carry no counter, and since all of them
  * permit, one order for all of them is enough. */
-static int derive(struct build *b, const struct filter *f, enum tier tier, uint8_t zone)
+static int add_derived(void *arg, const struct derived *x)
 {
-    return add_filter(b, &(struct source){.f = f,
-                                          .tier = tier,
-                                          .zone = zone,
-                                          .order = UINT32_MAX,
-                                          .counter_id = IMG_NO_COUNTER,
-                                          .origin = ORIGIN_DERIVED});
-}
-
-static struct filter permit(int16_t proto, struct addr src, struct addr dst)
-{
-    struct filter f;
-    filter_init(&f);
-    f.action = ACTION_PERMIT;
-    f.proto = proto;
-    f.src = src;
-    f.dst = dst;
-    return f;
-}
-
-static int derive_failsafe(struct build *b)
-{
-    const struct filter_settings *set = b->e->settings;
-    int r = 0;
-    for (unsigned i = 0; i < set->n_failsafe && r == 0; i++) {
-        const struct failsafe *fs = &set->failsafe[i];
-        struct addr from = fs->family == FAMILY_ANY
-                               ? addr_any()
-                               : addr_prefix(fs->family, fs->prefix, fs->prefix_len);
-        struct port_range port = {fs->port, fs->port};
-        struct filter f = permit(fs->proto, from, addr_me());
-        f.dport = (struct portset){.n = 1, .range = &port};
-        f.mirrored = true;
-        r = derive(b, &f, TIER_FAILSAFE, 0);
-    }
-    return r;
-}
-
-static int derive_to(struct build *b, struct addr dst)
-{
-    struct filter f = permit(PROTO_ANY, addr_any(), dst);
-    return derive(b, &f, TIER_EXEMPTION, 0);
-}
-
-static int derive_broadcast_multicast(struct build *b)
-{
-    int r = derive_to(b, addr_prefix(FAMILY_4, (struct ip){.lo = 0xe0000000}, 4)); /* RFC 5771 */
-    if (r == 0)
-        r = derive_to(b, addr_prefix(FAMILY_6, (struct ip){.hi = 0xffULL << 56}, 8)); /* RFC 4291 */
-    if (r == 0)
-        r = derive_to(b, addr_host(FAMILY_4, (struct ip){.lo = 0xffffffff})); /* RFC 919 */
-    const struct host *h = b->e->host;
-    for (size_t i = 0; i < h->n_local && r == 0; i++) {
-        const struct local_route *l = &h->local[i];
-        if (l->kind == LOCAL_BROADCAST)
-            r = derive_to(b, addr_prefix(l->family, l->prefix, l->prefix_len));
-    }
-    return r;
-}
-
-static int derive_rsvp_kerberos(struct build *b)
-{
-    static const int16_t protos[] = {PROTO_TCP, PROTO_UDP};
-    struct filter rsvp = permit(PROTO_RSVP, addr_any(), addr_any());
-    int r = derive(b, &rsvp, TIER_EXEMPTION, 0);
-    for (unsigned i = 0; i < ARRAY_SIZE(protos) && r == 0; i++) {
-        struct port_range port = {PORT_KERBEROS, PORT_KERBEROS};
-        struct filter f = permit(protos[i], addr_any(), addr_any());
-        f.dport = (struct portset){.n = 1, .range = &port};
-        f.mirrored = true;
-        r = derive(b, &f, TIER_EXEMPTION, 0);
-    }
-    return r;
-}
-
-/* Levels of NoDefaultExempt. IKE is exempt between hosts that have a negotiate filter only, and
- * this build refuses these (filter_check_enforceable), so no level yields an entry for it. */
-static int derive_level(struct build *b)
-{
-    unsigned level = b->e->settings->exempt;
-    int r = 0;
-    if (level == 0 || level == 1)
-        r = derive_broadcast_multicast(b);
-    if (r == 0 && (level == 0 || level == 2))
-        r = derive_rsvp_kerberos(b);
-    return r;
-}
-
-/* UDP between two ports, in (from server to me) and out (from me to any). */
-static int derive_dhcp(struct build *b, const struct iface *iface, struct addr server,
-                       struct addr any, const uint16_t port[2])
-{
-    struct port_range server_port = {port[0], port[0]}, client_port = {port[1], port[1]};
-    struct portset server_ports = {.n = 1, .range = &server_port};
-    struct portset client_ports = {.n = 1, .range = &client_port};
-    char name[sizeof(iface->name)];
-    memcpy(name, iface->name, sizeof(name)); /* the name alone gives the weight of "on IF" */
-
-    struct filter in = permit(PROTO_UDP, server, addr_me());
-    in.sport = server_ports;
-    in.dport = client_ports;
-    in.interface = name;
-    int r = derive(b, &in, TIER_EXEMPTION, iface->zone);
-    if (r < 0)
-        return r;
-    struct filter out = permit(PROTO_UDP, addr_me(), any);
-    out.sport = client_ports;
-    out.dport = server_ports;
-    out.interface = name;
-    return derive(b, &out, TIER_EXEMPTION, iface->zone);
-}
-
-static int derive_dhcp_clients(struct build *b)
-{
-    static const uint16_t ports4[2] = {PORT_DHCP_SERVER, PORT_DHCP_CLIENT};
-    static const uint16_t ports6[2] = {PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT};
-    /* 0.0.0.0/0 and ::/0 weigh as much as any and keep each entry in its family. */
-    struct addr any4 = addr_prefix(FAMILY_4, (struct ip){0}, 0);
-    struct addr any6 = addr_prefix(FAMILY_6, (struct ip){0}, 0);
-    struct addr link6 = addr_prefix(FAMILY_6, (struct ip){.hi = 0xfe80ULL << 48}, 10);
-    const struct host *h = b->e->host;
-    if (b->e->settings->dhcp_client_off)
-        return 0;
-    int r = 0;
-    for (size_t i = 0; i < h->n_ifaces && r == 0; i++) {
-        const struct iface *iface = &h->ifaces[i];
-        if (iface->zone == 0) /* no zone was left: an entry would hold on every interface */
-            continue;
-        if (iface->dhcp4)
-            r = derive_dhcp(b, iface, any4, any4, ports4);
-        if (r == 0 && iface->dhcp6)
-            r = derive_dhcp(b, iface, link6, any6, ports6);
-    }
-    return r;
+    return add_filter(arg, &(struct source){.f = x->f,
+                                            .tier = x->tier,
+                                            .zone = x->zone,
+                                            .order = UINT32_MAX,
+                                            .counter_id = IMG_NO_COUNTER,
+                                            .origin = ORIGIN_DERIVED});
 }
 
 /* --- effective filters --- */
@@ -305,8 +169,8 @@ static int cmp_rank(const void *pa, const void *pb)
     return a->counter_id < b->counter_id ? -1 : a->counter_id > b->counter_id;
 }
 
-/* Rank by layer, then GUID. Filters without identity of their own share a rank, so that their
- * place in the list never shows. */
+/* Rank by layer, then GUID, with gaps for filters that are added in place (patch.c). Filters
+ * without identity of their own share a rank, so that their place in the list never shows. */
 static int rank_filters(struct build *b)
 {
     size_t n = b->e->n;
@@ -326,9 +190,23 @@ static int rank_filters(struct build *b)
     for (size_t i = 0; i < n; i++) {
         if (i > 0 && cmp_rank(&rank[i - 1], &rank[i]) != 0)
             number = (uint32_t)i;
-        b->order[rank[i].index] = number;
+        b->order[rank[i].index] = (number + 1) << ORDER_GAP_BITS;
     }
     return 0;
+}
+
+int expand_filter(struct build *b, const struct effective_filter *ef, uint32_t order,
+                  uint32_t origin)
+{
+    if (addr_is_resolved(&ef->filter->src) || addr_is_resolved(&ef->filter->dst))
+        return 0; /* stands for no address (effective.h) */
+    return add_filter(b,
+                      &(struct source){.f = ef->filter,
+                                       .tier = ef->filter->override ? TIER_OVERRIDE : TIER_ORDINARY,
+                                       .deadline_ns = ef->deadline_ns,
+                                       .order = order,
+                                       .counter_id = ef->counter_id,
+                                       .origin = origin});
 }
 
 static int check_filters(struct build *b)
@@ -350,22 +228,10 @@ int expand_all(struct build *b)
     int r = check_filters(b);
     if (r == 0)
         r = rank_filters(b);
-    for (size_t i = 0; i < b->e->n && r == 0; i++) {
-        const struct effective_filter *ef = &b->e->v[i];
-        r = add_filter(
-            b, &(struct source){.f = ef->filter,
-                                .tier = ef->filter->override ? TIER_OVERRIDE : TIER_ORDINARY,
-                                .deadline_ns = ef->deadline_ns,
-                                .order = b->order[i],
-                                .counter_id = ef->counter_id,
-                                .origin = (uint32_t)i});
-    }
+    for (size_t i = 0; i < b->e->n && r == 0; i++)
+        r = expand_filter(b, &b->e->v[i], b->order[i], (uint32_t)i);
     if (r == 0)
-        r = derive_failsafe(b);
-    if (r == 0)
-        r = derive_level(b);
-    if (r == 0)
-        r = derive_dhcp_clients(b);
+        r = derive_entries(b->e, add_derived, b);
     if (r == 0 && b->copies > copies_limit(b))
         r = refuse_copies(b);
     return r;

@@ -12,6 +12,7 @@ enum {
     LOAD_PERCENT_LARGE = 25,
     LARGE_TABLE = 500000,         /* entries */
     MIN_TABLE_LINES = IMG_PROBES, /* a chain never meets itself */
+    SMALL_TABLE_LINES = 64,       /* room for filters that are added in place */
 };
 
 static unsigned slots_per_line(unsigned fam)
@@ -26,7 +27,7 @@ uint32_t fill_table_lines(const struct build *b, unsigned fam)
     uint64_t percent = b->o->force_load_percent ? b->o->force_load_percent
                        : n < LARGE_TABLE        ? LOAD_PERCENT
                                                 : LOAD_PERCENT_LARGE;
-    uint32_t lines = MIN_TABLE_LINES;
+    uint32_t lines = b->o->force_load_percent ? MIN_TABLE_LINES : SMALL_TABLE_LINES;
     while (lines * slots_per_line(fam) * percent < n * 100)
         lines *= 2;
     return lines;

@@ -99,30 +99,34 @@ static int lay_out(struct build *b)
 
 /* --- contents besides slots and bitmaps --- */
 
+struct img_group shape_masks(unsigned fam, struct shape s)
+{
+    struct ip src = ip_mask(family_of(fam), s.src_len), dst = ip_mask(family_of(fam), s.dst_len);
+    return (struct img_group){
+        .src_hi = src.hi,
+        .src_lo = src.lo,
+        .dst_hi = dst.hi,
+        .dst_lo = dst.lo,
+        .sport_exact = s.sport == PORTS_EXACT ? 0xffff : 0,
+        .sport_interval = s.sport == PORTS_RANGE ? 0xffff : 0,
+        .dport_exact = s.dport == PORTS_EXACT       ? 0xffff
+                       : s.dport == PORTS_ICMP_TYPE ? 0xff00
+                                                    : 0,
+        .dport_interval = s.dport == PORTS_RANGE ? 0xffff : 0,
+        .proto = s.proto ? 0xff : 0,
+        .zone = s.zone ? 0xff : 0,
+        .main_dst = fam == FAM6 && shape_main_dst(s),
+    };
+}
+
 static void write_groups(struct build *b, unsigned fam)
 {
     struct family_build *f = &b->fam[fam];
     struct img_group *out = line_at(b, f->layout.groups_off);
     for (size_t g = 0; g < f->n_groups; g++) {
         struct shape s = f->groups[g].shape;
-        struct ip src = ip_mask(family_of(fam), s.src_len),
-                  dst = ip_mask(family_of(fam), s.dst_len);
-        out[g] = (struct img_group){
-            .src_hi = src.hi,
-            .src_lo = src.lo,
-            .dst_hi = dst.hi,
-            .dst_lo = dst.lo,
-            .maxw = f->groups[g].maxw, /* groups are sorted by it */
-            .sport_exact = s.sport == PORTS_EXACT ? 0xffff : 0,
-            .sport_interval = s.sport == PORTS_RANGE ? 0xffff : 0,
-            .dport_exact = s.dport == PORTS_EXACT       ? 0xffff
-                           : s.dport == PORTS_ICMP_TYPE ? 0xff00
-                                                        : 0,
-            .dport_interval = s.dport == PORTS_RANGE ? 0xffff : 0,
-            .proto = s.proto ? 0xff : 0,
-            .zone = s.zone ? 0xff : 0,
-            .main_dst = fam == FAM6 && shape_main_dst(s),
-        };
+        out[g] = shape_masks(fam, s);
+        out[g].maxw = f->groups[g].maxw; /* groups are sorted by it */
         __u64 bit = 1ULL << g;
         for (unsigned me = 0; me < 4; me++) {
             if ((!s.src_me || (me & 1)) && (!s.dst_me || (me & 2)))

@@ -13,7 +13,7 @@ uint32_t prune_bits(const struct family_build *f)
 }
 
 /* Does the group give enough of the address to be left out for others? */
-static bool selective(struct shape s, unsigned fam, bool destination)
+bool prune_selective(struct shape s, unsigned fam, bool destination)
 {
     uint8_t len = destination ? s.dst_len : s.src_len;
     return fam == FAM4 ? len > 0 : len >= PRUNE6_PREFIX;
@@ -22,7 +22,7 @@ static bool selective(struct shape s, unsigned fam, bool destination)
 bool prune_uses(const struct family_build *f, unsigned fam, bool destination)
 {
     for (size_t g = 0; g < f->n_groups; g++) {
-        if (selective(f->groups[g].shape, fam, destination))
+        if (prune_selective(f->groups[g].shape, fam, destination))
             return true;
     }
     return false;
@@ -65,12 +65,12 @@ static void fill_addresses(struct build *b, unsigned fam, bool destination)
     __u64 *words = line_at(b, off);
     __u64 all = 0;
     for (size_t g = 0; g < f->n_groups; g++) {
-        if (!selective(f->groups[g].shape, fam, destination))
+        if (!prune_selective(f->groups[g].shape, fam, destination))
             all |= 1ULL << g;
     }
     for (size_t i = 0; i < f->n_entries; i++) {
         const struct entry *e = &f->entries[i];
-        if (!selective(f->groups[e->group].shape, fam, destination))
+        if (!prune_selective(f->groups[e->group].shape, fam, destination))
             continue;
         struct ip a = entry_side(f, fam, e, destination);
         uint32_t index =

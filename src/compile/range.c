@@ -68,13 +68,14 @@ void side_set(struct side *s, const struct addr *a, enum family family)
         return;
     case ADDR_ANY:
     case ADDR_ME:
-    case ADDR_NAME: /* names and keywords were refused before */
+        add_prefix(s, 0, 0);
+        return;
+    case ADDR_NAME: /* stands for no address: no prefix, no entry */
     case ADDR_KEYWORD_DNS:
     case ADDR_KEYWORD_WINS:
     case ADDR_KEYWORD_DHCP:
     case ADDR_KEYWORD_GATEWAY:
     case _ADDR_KIND_MAX:
-        add_prefix(s, 0, 0);
         return;
     }
 }

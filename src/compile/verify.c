@@ -5,7 +5,7 @@
  * prototype lost filters silently (datapath.md 3.6). */
 #include "build.h"
 
-static struct ip corner_ip(unsigned fam, struct ip first, uint8_t len, bool high)
+struct ip corner_ip(unsigned fam, struct ip first, uint8_t len, bool high)
 {
     enum family f = family_of(fam);
     if (!high || len == family_bits(f))

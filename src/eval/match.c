@@ -25,7 +25,7 @@ static bool addr_matches(const struct addr *a, enum family f, struct ip ip, bool
     case ADDR_KEYWORD_DHCP:
     case ADDR_KEYWORD_GATEWAY:
     case _ADDR_KIND_MAX:
-        return false; /* were replaced by addresses before (effective.h) */
+        return false; /* stands for no address (effective.h) */
     }
     return false;
 }

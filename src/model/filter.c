@@ -190,31 +190,6 @@ int filter_validate(const struct filter *f, struct diag *d)
     return check_lengths(f, d);
 }
 
-/* What of this side somebody else has to resolve, in words; NULL if nothing. */
-static const char *resolved_words(const struct addr *a)
-{
-    switch (a->kind) {
-    case ADDR_NAME:
-        return "DNS names";
-    case ADDR_KEYWORD_DNS:
-        return "address 'dns'";
-    case ADDR_KEYWORD_WINS:
-        return "address 'wins'";
-    case ADDR_KEYWORD_DHCP:
-        return "address 'dhcp'";
-    case ADDR_KEYWORD_GATEWAY:
-        return "address 'gateway'";
-    case ADDR_ANY:
-    case ADDR_ME:
-    case ADDR_HOST:
-    case ADDR_PREFIX:
-    case ADDR_RANGE:
-    case _ADDR_KIND_MAX:
-        return NULL;
-    }
-    return NULL;
-}
-
 int filter_check_enforceable(const struct filter *f, struct diag *d)
 {
     const char *what = NULL;
@@ -230,8 +205,6 @@ int filter_check_enforceable(const struct filter *f, struct diag *d)
         what = "negotiate";
     else if (f->inpass)
         what = "inpass";
-    else
-        what = resolved_words(&f->src) ? resolved_words(&f->src) : resolved_words(&f->dst);
     if (!what)
         return 0;
     int r = diag_fail_at(d, DIAG_NOT_ENFORCED, f->at, "not enforced here: %s", what);

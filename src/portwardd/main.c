@@ -4,6 +4,7 @@
  * force, between agent_start() and the end of agent_run(). Exit codes: portwardd(8). */
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,12 +126,18 @@ static int run(const struct agent_options *o, struct diag *d)
     return err;
 }
 
+/* Blocks of this size go back to the kernel when they are freed. Without a fixed number the C
+ * library raises it to the size of the largest image (mallopt(3)), and what a compilation needed
+ * for a moment stays resident. */
+enum { RETURNED_BYTES = 128 * 1024 };
+
 int main(int argc, char **argv)
 {
     struct agent_options o = {0};
     struct diag d = {0};
     bool check = false;
     int code;
+    (void)mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES); /* only memory is at stake */
     if (read_options(argc, argv, &o, &check, &code))
         return code;
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)

@@ -64,7 +64,9 @@ int store_assign(struct store *s, enum assign_slot slot, const char *name, const
         r = write_slot(s, slot, id, d);
         if (r < 0)
             return r;
-        r = audit_write(s, a, assign_change(slot, name != NULL), name ? name : before, 0, d);
+        const struct audit_row row = {.change = assign_change(slot, name != NULL),
+                                      .object = name ? name : before};
+        r = audit_write(s, a, &row, d);
         if (r < 0)
             return r;
     }
@@ -117,7 +119,8 @@ int store_policy_delete(struct store *s, const char *name, const struct author *
     r = db_run(s, STMT_POLICY_DELETE, b, ARRAY_SIZE(b), d);
     if (r < 0)
         return r;
-    r = audit_write(s, a, "delete", name, 0, d);
+    const struct audit_row row = {.change = "delete", .object = name};
+    r = audit_write(s, a, &row, d);
     if (r < 0)
         return r;
     return scope_commit(&sc, d);

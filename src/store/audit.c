@@ -24,21 +24,28 @@ int author_check(const struct author *a, struct diag *d)
     return 0;
 }
 
-int audit_write(struct store *s, const struct author *a, const char *change, const char *object,
-                uint64_t generation, struct diag *d)
+int audit_write(struct store *s, const struct author *a, const struct audit_row *row,
+                struct diag *d)
 {
     struct bind b[] = {
-        BIND_INT(":time_s", now_s()),    BIND_INT(":uid", a->uid),
-        BIND_TEXT(":login", a->login),   BIND_TEXT(":origin", a->origin),
-        BIND_TEXT(":change", change),    BIND_TEXT(":object", object),
-        BIND_TEXT(":reason", a->reason), BIND_INT(":generation", generation),
+        BIND_INT(":time_s", now_s()),
+        BIND_INT(":uid", a->uid),
+        BIND_TEXT(":login", a->login),
+        BIND_TEXT(":origin", a->origin),
+        BIND_TEXT(":change", row->change),
+        BIND_TEXT(":object", row->object),
+        BIND_TEXT(":reason", a->reason),
+        BIND_TEXT(":peer", a->peer[0] ? a->peer : NULL),
+        BIND_INT(":generation", row->generation),
+        BIND_INT(":revision", row->revision),
     };
-    if (generation == 0)
-        b[ARRAY_SIZE(b) - 1].type = BIND_TYPE_NULL;
+    for (size_t i = ARRAY_SIZE(b) - 2; i < ARRAY_SIZE(b); i++)
+        if (b[i].number == 0)
+            b[i].type = BIND_TYPE_NULL;
     int r = db_run(s, STMT_AUDIT_INSERT, b, ARRAY_SIZE(b), d);
     if (r < 0)
         return r;
-    if (s->first_audit == 0 && generation == 0)
+    if (s->first_audit == 0 && row->generation == 0)
         s->first_audit = sqlite3_last_insert_rowid(s->db);
     return 0;
 }
@@ -53,7 +60,8 @@ int store_audit(struct store *s, const struct author *a, const char *change, con
     r = change_begin(s, d, &sc);
     if (r < 0)
         return r;
-    r = audit_write(s, a, change, object, generation, d);
+    const struct audit_row row = {.change = change, .object = object, .generation = generation};
+    r = audit_write(s, a, &row, d);
     if (r < 0)
         return r;
     return scope_commit(&sc, d);

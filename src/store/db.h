@@ -24,7 +24,10 @@ struct store {
     sqlite3 *db;
     char *path;
     sqlite3_stmt *stmt[_STMT_MAX];
-    bool in_transaction;         /* between store_begin() and commit or rollback */
+    bool in_transaction;       /* between store_begin() and commit or rollback */
+    bool commits_without_wait; /* store_wait_for_disk() */
+    bool dry;                  /* it was store_begin_dry() */
+    uint64_t before_dry[_COUNTER_MAX];
     uint64_t last[_COUNTER_MAX]; /* highest number given by this process */
     /* First rows of the change at hand that carry no generation yet, 0 = none. */
     int64_t first_revision, first_audit;
@@ -46,6 +49,10 @@ struct bind {
 #define BIND_TEXT(n, s)                                  \
     {                                                    \
         .name = (n), .type = BIND_TYPE_TEXT, .data = (s) \
+    }
+#define BIND_BLOB(n, p, size)                                           \
+    {                                                                   \
+        .name = (n), .type = BIND_TYPE_BLOB, .data = (p), .len = (size) \
     }
 #define BIND_GUID(n, g)                                                            \
     {                                                                              \
@@ -97,8 +104,18 @@ int counter_save(struct store *s, enum counter c, struct diag *d);
 /* Rows of the trail (audit.c). */
 _must_check_ int author_check(const struct author *a, struct diag *d);
 int64_t now_s(void);
-_must_check_ int audit_write(struct store *s, const struct author *a, const char *change,
-                             const char *object, uint64_t generation, struct diag *d);
+struct audit_row {
+    const char *change, *object;
+    uint32_t revision;   /* 0 = made none */
+    uint64_t generation; /* 0 = not known yet, or none */
+};
+_must_check_ int audit_write(struct store *s, const struct author *a, const struct audit_row *row,
+                             struct diag *d);
+
+/* GUIDs and handles of rules and filters, in the order of the text (identities.c). */
+_must_check_ int identities_write(const struct policy *p, uint8_t **ret, size_t *ret_n);
+/* False if the blob does not fit the policy. */
+_must_check_ bool identities_read(struct policy *p, const uint8_t *blob, size_t n);
 
 /* Row id of the policy; -ENOENT with DIAG_UNKNOWN_OBJECT. */
 _must_check_ int policy_row(struct store *s, const char *name, struct diag *d, int64_t *ret_id);

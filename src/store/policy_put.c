@@ -163,19 +163,27 @@ static int next_revision(struct put *u, struct diag *d)
 
 static int write_revision(struct put *u, struct diag *d)
 {
+    _cleanup_free_ uint8_t *ids = NULL;
+    size_t n_ids = 0;
+    int r = identities_write(u->p, &ids, &n_ids);
+    if (r < 0)
+        return r;
     const struct bind b[] = {
         BIND_TEXT(":folded", u->folded.s),  BIND_INT(":revision", u->revision),
         BIND_GUID(":guid", &u->p->guid),    BIND_TEXT(":text", u->text.s),
         BIND_TEXT(":change", u->o->change), BIND_INT(":time_s", u->now_s),
         BIND_INT(":uid", u->a->uid),        BIND_TEXT(":login", u->a->login),
         BIND_TEXT(":origin", u->a->origin), BIND_TEXT(":reason", u->a->reason),
+        BIND_BLOB(":ids", ids, n_ids),      BIND_TEXT(":peer", u->a->peer[0] ? u->a->peer : NULL),
     };
-    int r = db_run(u->s, STMT_REVISION_INSERT, b, ARRAY_SIZE(b), d);
+    r = db_run(u->s, STMT_REVISION_INSERT, b, ARRAY_SIZE(b), d);
     if (r < 0)
         return r;
     if (u->s->first_revision == 0)
         u->s->first_revision = sqlite3_last_insert_rowid(u->s->db);
-    return audit_write(u->s, u->a, u->o->change, u->p->name, 0, d);
+    const struct audit_row row = {
+        .change = u->o->change, .object = u->p->name, .revision = u->revision};
+    return audit_write(u->s, u->a, &row, d);
 }
 
 static int check_policy_limit(struct put *u, struct diag *d)

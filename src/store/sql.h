@@ -43,13 +43,25 @@
     X(REVISION_LAST, "SELECT coalesce(max(revision), 0) FROM revision WHERE folded = :folded")      \
     X(REVISION_INSERT,                                                                              \
       "INSERT INTO revision (folded, revision, guid, text, change, time_s, uid, login, origin,"     \
-      " reason) VALUES (:folded, :revision, :guid, :text, :change, :time_s, :uid, :login, :origin," \
-      " :reason)")                                                                                  \
+      " reason, ids, peer) VALUES (:folded, :revision, :guid, :text, :change, :time_s, :uid,"       \
+      " :login, :origin, :reason, :ids, :peer)")                                                    \
+    X(REVISION_GET, "SELECT revision, text, guid, ids FROM revision"                                \
+                    " WHERE folded = :folded AND revision = :revision")                             \
+    X(REVISION_BEFORE,                                                                              \
+      "SELECT max(revision) FROM revision AS r WHERE folded = :folded AND revision <"               \
+      " coalesce((SELECT revision FROM policy WHERE folded = :folded), r.revision + 1)")            \
+    X(HISTORY_OF,                                                                                   \
+      "SELECT revision, time_s, uid, login, origin, peer, generation, change, NULL, reason"         \
+      " FROM revision WHERE folded = :folded ORDER BY revision DESC LIMIT :limit")                  \
+    X(HISTORY_ALL,                                                                                  \
+      "SELECT revision, time_s, uid, login, origin, peer, generation, change, object, reason"       \
+      " FROM audit ORDER BY id DESC LIMIT :limit")                                                  \
     X(REVISIONS_NUMBER,                                                                             \
       "UPDATE revision SET generation = :generation WHERE id >= :first AND generation IS NULL")     \
     X(AUDIT_INSERT,                                                                                 \
-      "INSERT INTO audit (time_s, uid, login, origin, change, object, reason, generation)"          \
-      " VALUES (:time_s, :uid, :login, :origin, :change, :object, :reason, :generation)")           \
+      "INSERT INTO audit (time_s, uid, login, origin, change, object, reason, generation, peer,"    \
+      " revision) VALUES (:time_s, :uid, :login, :origin, :change, :object, :reason, :generation,"  \
+      " :peer, :revision)")                                                                         \
     X(AUDIT_NUMBER,                                                                                 \
       "UPDATE audit SET generation = :generation WHERE id >= :first AND generation IS NULL")        \
     X(ASSIGNED, "SELECT policy.id, policy.name FROM assignment"                                     \

@@ -5,6 +5,7 @@
  * given again, even if the change they were for was rolled back. */
 #include <assert.h>
 #include <errno.h>
+#include <string.h>
 
 #include "db.h"
 
@@ -55,13 +56,24 @@ static int fail_lost(const struct store *s, struct diag *d)
                      s->path);
 }
 
+/* Nothing of a change that was only tried left the process: its numbers are free again. */
+static void end_dry(struct store *s)
+{
+    memcpy(s->last, s->before_dry, sizeof(s->last));
+    s->dry = false;
+    (void)sqlite3_exec(s->db, "PRAGMA cache_spill = ON", NULL, NULL, NULL); /* cannot fail */
+}
+
 static void rollback_all(struct store *s)
 {
     if (!sqlite3_get_autocommit(s->db))
         (void)db_run(s, STMT_ROLLBACK, NULL, 0, NULL); /* fails only if there is nothing open */
     s->in_transaction = false;
     s->first_revision = s->first_audit = 0;
-    keep_counters(s);
+    if (s->dry)
+        end_dry(s);
+    else
+        keep_counters(s);
 }
 
 int scope_begin(struct store *s, struct diag *d, struct scope *sc)
@@ -118,9 +130,37 @@ int store_begin(struct store *s, struct diag *d)
     return 0;
 }
 
+int store_begin_dry(struct store *s, struct diag *d)
+{
+    /* Else a large change would write pages to the log before its end. */
+    if (sqlite3_exec(s->db, "PRAGMA cache_spill = OFF", NULL, NULL, NULL) != SQLITE_OK)
+        return db_fail(s, d);
+    int r = store_begin(s, d);
+    if (r < 0) {
+        (void)sqlite3_exec(s->db, "PRAGMA cache_spill = ON", NULL, NULL, NULL); /* cannot fail */
+        return r;
+    }
+    memcpy(s->before_dry, s->last, sizeof(s->before_dry));
+    s->dry = true;
+    return 0;
+}
+
+int store_wait_for_disk(struct store *s, bool wait, struct diag *d)
+{
+    assert(!s->in_transaction);
+    if (s->commits_without_wait == !wait)
+        return 0;
+    /* In WAL mode NORMAL leaves out the sync of the log at each commit (sqlite.org/pragma.html). */
+    const char *sql = wait ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL";
+    if (sqlite3_exec(s->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return db_fail(s, d);
+    s->commits_without_wait = !wait;
+    return 0;
+}
+
 int store_commit(struct store *s, struct diag *d)
 {
-    assert(s->in_transaction);
+    assert(s->in_transaction && !s->dry);
     if (transaction_is_lost(s)) {
         rollback_all(s);
         return fail_lost(s, d);

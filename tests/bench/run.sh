@@ -22,5 +22,7 @@ part() { # part TITLE COMMAND...
 echo "$(uname -sr), $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg)"
 part 'compile: N filters to a verified image, beside nft' \
     "$here/bench-compile.sh" "$build/tests/bench/bench-compile"
+part 'command: block and delete, whole processes, beside nft, ufw and firewall-cmd' \
+    env PORTWARD_BUILD="$build" "$here/bench-command.py"
 part 'classify: one packet through the ingress program' "$build/tests/bench/bench-classify"
 exit "$status"

@@ -15,6 +15,7 @@ from pwtest import C4, C6, S4, S6, check, main, received
 RATE = 2000  # datagrams per second and port
 BLOCKED, OPEN = 9999, 7777
 REPLACEMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+IN_PLACE = 500
 
 
 def policy(i):
@@ -86,6 +87,14 @@ def replace(net):
         net.ok("policy", "load", "-", "--replace", text=policy(i + 1))
 
 
+def in_place(net):
+    """Adds and deletes filters of one shape: stores in the image that decides."""
+    for i in range(IN_PLACE // 2):
+        added = net.block("block", "in", "udp", "from", f"10.9.{i % 200}.7", "to", "me",
+                          "port", str(i % 50 + 1))
+        net.ok("delete", added)
+
+
 def restart(net, sig):
     for _ in range(3):
         net.stop_agent(sig)
@@ -109,6 +118,7 @@ def test(net):
     probe(net, f"{REPLACEMENTS} policy replacements", lambda: replace(net))
     done = net.json("status")["enforcement"]["generation"] - generation
     check(done >= REPLACEMENTS, f"{done} generations were installed meanwhile")
+    probe(net, f"{IN_PLACE} changes in place", lambda: in_place(net))
     net.ok("block", "in", "tcp", "port", "1")
     probe(net, "agent killed and started 3 times", lambda: restart(net, signal.SIGKILL))
     probe(net, "agent stopped and started 3 times", lambda: restart(net, signal.SIGTERM))

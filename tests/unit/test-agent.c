@@ -314,7 +314,8 @@ static void test_rules(void **state _unused_)
     struct diag d = {0};
     char *text, name[256];
     uint32_t revision;
-    assert_int_equal(agent_policy_text(agent, "p", false, &d, &text, name, &revision), 0);
+    struct agent_text_query q = {.name = "p"};
+    assert_int_equal(agent_policy_text(agent, &q, &d, &text, name, &revision), 0);
     assert_null(strstr(text, "keep")); /* nothing of it was stored either */
     free(text);
     a = request(&(struct agent_change){.kind = AGENT_RULE_DELETE, .policy = "P", .rule = "no"});

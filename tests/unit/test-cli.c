@@ -109,7 +109,8 @@ static void test_find_command(void **state)
     assert_null(find("policy|lod", &d, &n));
     assert_string_equal(d.hint, "did you mean 'policy load'?");
     assert_null(find("policy", &d, &n));
-    assert_non_null(strstr(d.hint, "list, show, load, assign, unassign, delete"));
+    assert_non_null(
+        strstr(d.hint, "list, show, load, save, check, diff, history, rollback, assign,"));
     assert_null(find("blok", &d, &n));
     assert_string_equal(d.hint, "did you mean 'block'?");
     assert_null(find("blo", &d, &n)); /* no abbreviations */
@@ -155,12 +156,23 @@ static void test_wrong_use(void **state)
         "list|--layer|lokal",
         "list|--reason|x",
         "list|--dry-run",
-        "block|in|udp|--dry-run",
-        "block|in|udp|-n",
+        "list|-n",
+        "counters|-n",
         "block|in|udp|--confirm|60s",
-        "block|in|udp|--strict",
         "permit|in|udp|--strict",
-        "delete|d1|--if-generation|4",
+        "delete|d1|--if-generation|4x",
+        "delete|d1|--if-generation|0",
+        "delete|d1|--if-generation|99999999999999999999",
+        "policy|history|P|-n",
+        "policy|history|P|-n|0",
+        "policy|history|P|-n|ten",
+        "policy|history|P|-nq|3",
+        "policy|history|P|Q",
+        "policy|save|P",
+        "policy|save|P|x|--reason|y",
+        "policy|rollback",
+        "policy|rollback|@7|x",
+        "policy|diff|a.pw",
         "flush|--cut",
         "flush|--cut-self",
         "policy|assign|x|--force",

@@ -286,7 +286,7 @@ static void test_full_chain(void **state)
         ADD(&s, ACTION_PERMIT, .src = "10.0.0.1", .dst = "me", .deadline_ns = 1 + i);
     accepted(&s, NULL);
     ADD(&s, ACTION_PERMIT, .src = "10.0.0.1", .dst = "me", .deadline_ns = 99);
-    refused(&s, "IPv4 table is full: 33 entries in 128 lines, 12 seeds tried, 2 times doubled");
+    refused(&s, "IPv4 table is full: 33 entries in 256 lines, 12 seeds tried, 2 times doubled");
     set_done(&s);
 }
 

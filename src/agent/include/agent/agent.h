@@ -50,16 +50,17 @@ _must_check_ int agent_check_config(const struct agent_options *o, struct diag *
 
 /* --- changes --- */
 enum agent_change_kind {
-    AGENT_FILTER_ADD,     /* text: filter, may end with "for DURATION", "reason STRING" */
-    AGENT_FILTER_DELETE,  /* items: ids (d17) or filter texts, all or nothing */
-    AGENT_FLUSH,          /* all dynamic filters */
-    AGENT_POLICY_LOAD,    /* text: policy file; policy: name to store under, or NULL; replace */
-    AGENT_POLICY_DELETE,  /* policy */
-    AGENT_ASSIGN,         /* policy, persistent */
-    AGENT_UNASSIGN,       /* persistent */
-    AGENT_RULE_ADD,       /* policy, rule, text: one filter; create, replace */
-    AGENT_RULE_DELETE,    /* policy, rule */
-    AGENT_COUNTERS_RESET, /* - */
+    AGENT_FILTER_ADD,      /* text: filter, may end with "for DURATION", "reason STRING" */
+    AGENT_FILTER_DELETE,   /* items: ids (d17) or filter texts, all or nothing */
+    AGENT_FLUSH,           /* all dynamic filters */
+    AGENT_POLICY_LOAD,     /* text: policy file; policy: name to store under, or NULL; replace */
+    AGENT_POLICY_DELETE,   /* policy */
+    AGENT_ASSIGN,          /* policy, persistent */
+    AGENT_UNASSIGN,        /* persistent */
+    AGENT_RULE_ADD,        /* policy, rule, text: one filter; create, replace */
+    AGENT_RULE_DELETE,     /* policy, rule */
+    AGENT_POLICY_ROLLBACK, /* policy, revision (0 = the one before) */
+    AGENT_COUNTERS_RESET,  /* - */
     _AGENT_CHANGE_KIND_MAX,
 };
 
@@ -71,8 +72,11 @@ struct agent_change {
     bool replace;
     bool create; /* AGENT_RULE_ADD: make the policy if it does not exist */
     bool persistent;
-    struct author author; /* author.reason: "reason" of the request; a reason in the text of the
-                             filter wins over it */
+    uint32_t revision;
+    bool dry_run;           /* everything but the change: the answer says what would be */
+    uint64_t if_generation; /* refuse (DIAG_CONFLICT) if another one is in force; 0 = do not ask */
+    struct author author;   /* author.reason: "reason" of the request; a reason in the text of the
+                               filter wins over it */
 };
 
 /* A filter as list, answers and explain show it. Strings are owned; NULL = unknown or none. */
@@ -85,11 +89,14 @@ struct agent_filter {
     enum tier tier;
     uint32_t weight; /* the highest of its expansions */
     uint32_t n_expanded;
+    bool named; /* has a DNS name or server keyword: n_addresses says what stands behind it now */
+    uint32_t n_addresses; /* address filters that it stands for, with port lists counted once */
     enum action action;
     bool override;
     char *text;
     char *policy, *rule;
     char *reason;
+    char *set; /* exceptions only: the packets it lets through, one term a line */
     struct guid guid;
     uint64_t packets, bytes;
     int64_t expires_in_s; /* -1 = no deadline; 0 = past it */
@@ -115,6 +122,26 @@ struct agent_warnings {
 };
 void agent_warnings_done(struct agent_warnings *w);
 
+/* Packets that a change that was only tried would block or permit. */
+struct agent_packets {
+    bool blocked;  /* else permitted */
+    char *set;     /* in the notation of previews, one term a line; owned */
+    char *example; /* one of them; owned */
+    char id[16];   /* filter that would decide them, "" = none */
+    char *rule;    /* of that filter, NULL = none; owned */
+};
+struct agent_preview {
+    bool made;     /* false: the change was not only tried */
+    bool equal;    /* no packet changes its verdict */
+    bool complete; /* false: not everything was looked at, there may be more */
+    bool arms;     /* first block: packets that no filter is asked about are dropped, too */
+    bool disarms;
+    int64_t connections;     /* established TCP connections that would stall; -1 = not known */
+    struct agent_packets *v; /* blocked ones first */
+    size_t n, cap;
+};
+void agent_preview_done(struct agent_preview *p);
+
 /* What one policy looks like after a change. */
 struct agent_policy_change {
     char name[256];
@@ -136,9 +163,11 @@ struct agent_result {
     const char *change;      /* "added" "extended" "replaced" "deleted" "none" */
     struct agent_filters filters;    /* added, extended or deleted filters; of a rule change: the
                                         rule's filters */
-    struct agent_filters exceptions; /* of an added block: more specific permits that stay */
+    struct agent_filters exceptions; /* of an added block: what stays permitted, with its set */
+    struct agent_preview preview;    /* of a change that was only tried */
     struct agent_policy_change *policies;
-    size_t n_policies; /* 1 for rule changes and AGENT_POLICY_DELETE */
+    size_t n_policies; /* 1 for rule changes, AGENT_POLICY_DELETE and AGENT_POLICY_ROLLBACK */
+    uint32_t restored; /* AGENT_POLICY_ROLLBACK: the revision that came back */
     char name[256];    /* (un)assigned policy; AGENT_FLUSH: assigned local policy; "" = none */
     char before[256];  /* AGENT_ASSIGN: the one assigned before, "" = none */
     size_t n_reset;    /* AGENT_COUNTERS_RESET */
@@ -173,9 +202,19 @@ struct agent_policy_info {
 /* Owned array (free()). */
 _must_check_ int agent_policies(struct agent *a, struct diag *d, struct agent_policy_info **ret,
                                 size_t *ret_n);
-/* Canonical text, or as it was loaded; owned. ret_name in its stored spelling. */
-_must_check_ int agent_policy_text(struct agent *a, const char *name, bool source, struct diag *d,
-                                   char **ret_text, char ret_name[256], uint32_t *ret_revision);
+/* Canonical text, or as it was loaded (source), or of an old revision (also of a deleted policy);
+ * owned. ret_name in its stored spelling. */
+struct agent_text_query {
+    const char *name;
+    bool source;
+    uint32_t revision; /* 0 = the current one */
+};
+_must_check_ int agent_policy_text(struct agent *a, const struct agent_text_query *q,
+                                   struct diag *d, char **ret_text, char ret_name[256],
+                                   uint32_t *ret_revision);
+/* Revisions of a policy, or with NULL the trail of all changes; see store_history(). */
+_must_check_ int agent_history(struct agent *a, const char *policy, uint32_t limit, struct diag *d,
+                               struct history *ret);
 
 struct agent_status {
     char host[256];

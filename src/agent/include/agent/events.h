@@ -21,6 +21,12 @@
     X(FILTER_EXPIRED, LOG_NOTICE, "filter-expired", "dynamic filter expired")                 \
     X(CONFIG_RELOADED, LOG_NOTICE, "config-reloaded", "configuration read again")             \
     X(CONFIG_REFUSED, LOG_ERR, "config-refused", "configuration refused, old one kept")       \
+    X(ADDRESS_CHANGED, LOG_NOTICE, "address-changed", "addresses behind a name changed")      \
+    X(ADDRESS_REFUSED, LOG_WARNING, "address-refused", "answer not believed, addresses kept") \
+    X(NAME_FAILED, LOG_WARNING, "name-failed", "name not resolved, addresses kept")           \
+    X(NAMES_LOST, LOG_ERR, "names-lost", "file with addresses of names is damaged")           \
+    X(FETCH_CONNECTED, LOG_INFO, "fetch-connected", "portward-fetch is connected")            \
+    X(FETCH_LOST, LOG_WARNING, "fetch-lost", "portward-fetch is gone, addresses kept")        \
     X(HOST_CHANGED, LOG_INFO, "host-changed", "interfaces or addresses changed")              \
     X(TAMPER, LOG_CRIT, "tamper", "a pin or link of ours was removed or replaced, repaired")  \
     X(WORKER_FAILED, LOG_ERR, "worker-failed", "a kernel operation failed")                   \

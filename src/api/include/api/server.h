@@ -4,7 +4,9 @@
  * request and in sum, time to send a request, idle time. Who may do what is decided by
  * SO_PEERCRED and SO_PEERGROUPS of the connection, per request.
  *
- * The socket is bound as 0600 root and opened to 0660 root:<read group> if the group exists.
+ * The socket is bound as 0600 root and opened to 0660 root:<read group> and to the group that may
+ * change, as far as they exist. Beyond the limit of connections the one that keeps us waiting
+ * longest is closed for the newcomer.
  * A change is answered when its generation is in force; meanwhile the connection is suspended
  * and costs nothing. */
 #pragma once

@@ -22,7 +22,9 @@ enum {
     LIMIT_DIAGS = 10, /* errors shown for one file, then a count */
     LIMIT_INTERFACE_ZONES = 254,
     LIMIT_API_BODY_BYTES = 96 * 1024 * 1024,
-    LIMIT_API_ANSWER_BYTES = 512 * 1024 * 1024, /* what a client reads of one answer */
+    LIMIT_API_ANSWER_BYTES = 1024 * 1024 * 1024, /* a list of LIMIT_EFFECTIVE_FILTERS */
     LIMIT_API_CONNECTIONS = 64,
     LIMIT_DYNAMIC_FILTERS = 65536,
+    LIMIT_NAMES = 1000,        /* distinct DNS names in force */
+    LIMIT_NAME_ADDRESSES = 64, /* per DNS name or server keyword */
 };

@@ -14,6 +14,7 @@ struct cli_env {
     uid_t uid;
     int64_t now_s;           /* Unix time */
     const char *runtime_dir; /* PORTWARD_RUNTIME_DIR, NULL = not set */
+    const char *ssh;         /* SSH_CONNECTION: where the caller is logged in from */
     const char *no_color;    /* NO_COLOR */
     const char *term;        /* TERM */
     const char *pin_root;    /* where the agent pins: /sys/fs/bpf/portward */

@@ -30,7 +30,9 @@ struct cli {
     uint32_t timeout_ms;
     char socket_path[4096];
     struct cli_source source;
-    int64_t generation; /* of the last answer */
+    int64_t generation;    /* of the last answer */
+    int64_t if_generation; /* --if-generation, 0 = not given */
+    bool dry_run;          /* --dry-run */
 };
 
 /* --- talking to the agent (ask.c) --- */
@@ -41,14 +43,24 @@ _must_check_ int cli_ask(struct cli *c, const char *method, const char *target, 
 /* The same without showing why the agent could not be reached: -1 and *d then. */
 _must_check_ int cli_try_ask(struct cli *c, const char *method, const char *target, json_t *body,
                              struct diag *d, json_t **ret_doc);
-/* {} or {"reason":...}: the body of every change. Ends the program if memory is gone. */
+/* The same for a question whose answer is not the command's: with --json only a failure is
+ * printed. */
+_must_check_ int cli_fetch(struct cli *c, const char *method, const char *target, json_t **ret_doc);
+/* With --json: the document of a verb that makes its answer itself. data is taken over. */
+void cli_put_document(struct cli *c, const char *verb, json_t *data);
+/* What every change takes along: reason, generation, where the caller is logged in from. Ends the
+ * program if memory is gone. */
 json_t *cli_change_body(struct cli *c);
+void cli_set_number(json_t *body, const char *key, int64_t value);
 void cli_set_string(json_t *body, const char *key, const char *value);
 void cli_set_flag(json_t *body, const char *key, bool value);
 /* "/v1/policies/NAME" and rest; 0 or the exit code of a name that cannot be asked for. */
 enum { CLI_TARGET_BYTES = 8192 };
 _must_check_ int cli_policy_target(struct cli *c, const char *name, const char *rest,
                                    struct strbuf *target);
+/* "NAME@7" -> NAME, 7; without a number behind the last '@' the word is the name, *ret_revision 0.
+ * The name is owned. */
+void cli_split_revision(const char *word, char **ret_name, int64_t *ret_revision);
 /* "data" of an answer, and members of objects with what stands for unknown. */
 const json_t *cli_data(const json_t *doc);
 const char *cli_str(const json_t *object, const char *key); /* "" if absent or null */
@@ -67,6 +79,25 @@ int cli_report_error(struct cli *c, const json_t *doc);
 void cli_report_warnings(struct cli *c, const json_t *doc);
 /* One line "hint: ..." on stderr, not with -q. */
 void cli_hint(struct cli *c, const char *fmt, ...) _printf_(2, 3);
+
+/* --- previews (preview.c) --- */
+/* "would add      ", "newly blocked  " */
+void cli_put_would(struct cli *c, const char *verb);
+void cli_put_label(struct cli *c, const char *label);
+/* A set of packets, each of its terms on a line that begins with the label. */
+struct cli_terms {
+    const char *label;
+    enum cli_style style;
+    const char *set;                                 /* terms separated by newlines */
+    void (*after)(struct cli *c, const json_t *arg); /* ends each line; NULL = nothing */
+    const json_t *arg;
+};
+void cli_put_terms(struct cli *c, const struct cli_terms *t);
+/* "changes" of a preview or a difference; "exceptions" of a block. */
+void cli_put_changes(struct cli *c, const json_t *changes);
+void cli_put_still_allowed(struct cli *c, const json_t *exceptions);
+/* The rest of the answer to a change that was only tried, down to "nothing changed". */
+void cli_put_preview(struct cli *c, const json_t *doc);
 
 /* --- words (words.c) --- */
 /* Joins words to the text that diagnostics point into, and makes it the source. Owned by the
@@ -88,7 +119,7 @@ void cli_put(struct cli *c, const char *text);
 void cli_put_quoted(struct cli *c, const char *text);
 /* The RULE cell of a filter: name of its rule, or its reason between quotes. */
 void cli_table_add_rule(struct cli_table *t, const json_t *filter);
-/* "added s19 to "Block RPC Ports" revision 9; generation 48" */
+/* "added s19 to "Block RPC Ports" revision 9; generation 48"; verb "" if it stands there. */
 void cli_put_rule_change(struct cli *c, const char *verb, const char *join, const json_t *data);
 void cli_put_styled(struct cli *c, enum cli_style style, const char *text);
 enum cli_style cli_action_style(const char *action);

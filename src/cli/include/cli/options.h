@@ -43,6 +43,7 @@ enum cli_option_id {
     OPT_EXPECT,
     OPT_RESET,
     OPT_PROMETHEUS,
+    OPT_LIMIT,
     _OPT_MAX,
 };
 

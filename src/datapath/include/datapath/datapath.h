@@ -14,7 +14,7 @@
  * decides about 0.1 ms after the call begins, which datapath_visible() sees by a test run. */
 #pragma once
 #include "base/diag.h"
-#include "compile/compile.h"
+#include "compile/patch.h"
 #include "model/packet.h"
 
 struct datapath;
@@ -101,6 +101,18 @@ int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generatio
  * job's errno is returned once; -EAGAIN: none has ended. */
 int datapath_worker_fd(const struct datapath *dp);
 int datapath_worker_process(struct datapath *dp);
+
+/* --- changes in place --- */
+/* Copy of the image in force, for image_patch(). -EBUSY while it is not certain which one is. */
+_must_check_ int datapath_image_copy(struct datapath *dp, struct image *ret);
+/* Makes the stores of p in the image in force, which must be the one it was computed from
+ * (-ESTALE). Packets obey at once; datapath_generation() is the new one afterwards. On failure
+ * nothing was stored. */
+_must_check_ int datapath_patch(struct datapath *dp, const struct image_patch *p);
+/* Takes the stores back, the last one first. */
+_must_check_ int datapath_unpatch(struct datapath *dp, const struct image_patch *p);
+/* Ids below have a counter in the kernel. */
+uint32_t datapath_counter_room(const struct datapath *dp);
 
 /* --- questions --- */
 struct datapath_answer {

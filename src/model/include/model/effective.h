@@ -5,8 +5,9 @@
  * twins, port lists, ranges, tiers, failsafe and exemptions are each side's own business.
  *
  * Everything is borrowed from the caller and must outlive the use. DNS names and server
- * keywords must have been replaced by addresses. eval accepts every other filter; compile
- * refuses what this build does not enforce (filter_check_enforceable). */
+ * keywords have been replaced by addresses; one that stands for no address was left in place,
+ * and such a filter matches no packet (but arms, as any block does). eval accepts every other
+ * filter; compile refuses what this build does not enforce (filter_check_enforceable). */
 #pragma once
 #include "model/filter.h"
 #include "model/host.h"

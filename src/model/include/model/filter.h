@@ -45,8 +45,8 @@ bool filter_eq(const struct filter *a, const struct filter *b);
  * 0, or negative with *d filled at f->at. Every constructor of filters ends here. */
 _must_check_ int filter_validate(const struct filter *f, struct diag *d);
 /* Names the first construct that this build parses and stores but does not enforce (keep
- * state, log, on IF, profile, negotiate, inpass, DNS names, server keywords): 0 if none, else
- * -EOPNOTSUPP with DIAG_NOT_ENFORCED "not enforced here: keep state". */
+ * state, log, on IF, profile, negotiate, inpass): 0 if none, else -EOPNOTSUPP with
+ * DIAG_NOT_ENFORCED "not enforced here: keep state". */
 _must_check_ int filter_check_enforceable(const struct filter *f, struct diag *d);
 /* FAMILY_ANY, or the one family it can match. */
 enum family filter_family(const struct filter *f);

@@ -15,6 +15,8 @@ struct author {
     char login[64];     /* may be empty */
     const char *origin; /* "cli", "api", "agent" */
     const char *reason; /* NULL or at most LIMIT_REASON_BYTES */
+    char peer[46];      /* address of the caller's login as the caller names it, "" = none. A
+                           claim: uid and login are the kernel's word, this is not */
 };
 
 _must_check_ int store_open(const char *dir, struct diag *d, struct store **ret);
@@ -61,11 +63,43 @@ _must_check_ int store_assign(struct store *s, enum assign_slot slot, const char
 _must_check_ int store_assigned(struct store *s, enum assign_slot slot, struct diag *d,
                                 char ret_name[256]);
 
+/* What was. History only grows: no revision is ever removed, also not with its policy. */
+struct history_entry {
+    uint32_t revision; /* 0 = made none (assign, delete, block, ...) */
+    uint32_t uid;
+    int64_t time_s;
+    uint64_t generation; /* 0 = changed no packet */
+    char login[64], origin[16], peer[46];
+    char *change;
+    char *object; /* the whole trail only: policy or filter; NULL for one policy */
+    char *reason; /* NULL = none */
+};
+struct history {
+    struct history_entry *v;
+    size_t n, cap;
+};
+void history_done(struct history *h);
+/* Newest first, at most limit (0 = all): the revisions of a policy, also of a deleted one
+ * (-ENOENT if there never was one), or with name NULL the trail of all changes. */
+_must_check_ int store_history(struct store *s, const char *name, uint32_t limit, struct diag *d,
+                               struct history *ret);
+/* A revision as it was, with the GUIDs and handles it had, p->revision is its number. revision 0:
+ * the one before the current, of a deleted policy the last. -ENOENT with DIAG_UNKNOWN_OBJECT. */
+_must_check_ int store_revision_get(struct store *s, const char *name, uint32_t revision,
+                                    struct diag *d, struct policy **ret);
+
 /* A change that touches kernel and database: begin, store_*, then commit once the generation is
  * in force, or roll back. Without begin each call is its own transaction. */
 _must_check_ int store_begin(struct store *s, struct diag *d);
+/* Whether the next commits wait for the disk (so it is after opening). Without, what they write
+ * survives every end of the process, but not a loss of power before the next commit that waits.
+ * Outside of transactions. */
+_must_check_ int store_wait_for_disk(struct store *s, bool wait, struct diag *d);
 _must_check_ int store_commit(struct store *s, struct diag *d);
 void store_rollback(struct store *s);
+/* A change that is only tried: like store_begin(), but store_rollback() is its only end, and no
+ * byte of any file is written from here to there. */
+_must_check_ int store_begin_dry(struct store *s, struct diag *d);
 
 /* Audit row of a change that is not a policy change (block, flush, ...). */
 _must_check_ int store_audit(struct store *s, const struct author *a, const char *change,

@@ -59,3 +59,28 @@ _must_check_ int text_join_words(int n, char *const *words, struct strbuf *out);
  * GUID and handle of an equal filter (by canonical text) of that rule, so that counters go on
  * (policy.md 5). */
 _must_check_ int text_inherit_ids(struct policy *fresh, const struct policy *old);
+
+/* Sets of packets in `A but B` notation (policy.md 8), one line for each term, lines ended by
+ * '\n' but the last: "tcp from any but 10.1.1.0/24 to me port 445". At most max_lines, then a
+ * line "and N more", and long lists cut the same way; 0 = everything. */
+struct packetset;
+struct example;
+_must_check_ int text_print_set(const struct packetset *s, size_t max_lines, struct strbuf *out);
+/* "tcp from 10.1.1.5 to me port 23": a source port that stands for any is not written. */
+_must_check_ int text_print_example(const struct example *x, struct strbuf *out);
+/* A finding of `policy check` as people read it, three parts: the headline ("\"Office\" and
+ * \"No telnet\" overlap, differ in action, and neither contains the other"), the detail (last
+ * line: who wins the example and why; may be empty) and the hint (may be empty). The caller
+ * prints file, line and the two rules with their weights. */
+struct effective;
+struct finding;
+struct finding_text {
+    struct strbuf headline, detail, hint;
+};
+#define FINDING_TEXT_INIT                                       \
+    {                                                           \
+        STRBUF_INIT(4096), STRBUF_INIT(4096), STRBUF_INIT(4096) \
+    }
+_must_check_ int text_print_finding(const struct effective *e, const struct finding *f,
+                                    struct finding_text *out);
+void finding_text_done(struct finding_text *t);

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* One entry in a finished image, for changes in place. Private to src/compile: patch.c says which
+ * entries come and go, place.c where they lie. All fail with -EAGAIN where only a new image can
+ * help. */
+#pragma once
+#include "build.h"
+#include "compile/patch.h"
+
+enum { WORD = sizeof(uint64_t), WORDS_PER_LINE = IMG_LINE_BYTES / WORD };
+
+/* One entry, what it was made of, and where its chain begins. */
+struct spot {
+    struct entry e;
+    struct item it;
+    unsigned fam;
+    uint64_t hash, print;
+};
+
+struct patcher {
+    struct image *img;
+    struct image_patch *out;
+    struct build *b; /* expands filters; the rest of it is not used */
+    struct spot *spots;
+    size_t n_spots, cap_spots;
+    int64_t n_entries;
+};
+
+const struct img_header *patch_header(const struct patcher *p);
+/* Words [first, first + n) of a part that begins at word `at` of the image: stores what differs. */
+_must_check_ int patch_put(struct patcher *p, uint32_t at, const void *part, uint32_t first,
+                           uint32_t n);
+/* A range may be several intervals: the spot is that of the first one. */
+_must_check_ int spot_make(const struct patcher *p, const struct item *it, struct spot *ret);
+/* Is the item one entry? Copies count against a limit of the whole policy. */
+bool spot_is_single(const struct patcher *p, const struct item *it);
+/* The slot in which the entry is now. */
+_must_check_ int spot_find(const struct patcher *p, const struct spot *s, uint32_t *ret_slot);
+struct img_rule4 spot_rule(const struct patcher *p, const struct spot *s, uint32_t slot);
+_must_check_ int spot_add(struct patcher *p, struct spot *s);
+/* losers: an entry that others cover has no slot. */
+_must_check_ int spot_delete(struct patcher *p, const struct spot *s, bool losers);

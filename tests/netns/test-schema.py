@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Every verb's --json document, on success, on failure and without an agent, fits its schema in
+share/schema; every schema is used; and none of them accepts a document that is wrong."""
+import json
+import re
+import subprocess
+
+from pwtest import C4, CLI, LAN4, S4, check, main
+from schemas import Schemas, wrong_documents
+
+POLICY = '''policy "Block RPC Ports" {
+    rule "Block 135"  block in tcp from any to me port 135,5001-5021
+    rule "Allow LAN"  permit in tcp from 10.1.1.0/24 to me port 135
+    rule "Both ways"  block udp from 2001:db8:a::/48 to me port 53 mirrored description "twin"
+    rule "Echo"       permit in icmp type 8 from 10.0.0.0-10.0.0.9 to me
+    rule "Exotic"     block 99 from any to 192.0.2.1
+}
+'''
+ODD = '''policy "Odd" {
+    rule "a"  permit in tcp from 10.1.1.0/24 port 135
+    rule "b"  block in tcp from 10.1.1.0/24 port 135
+    rule "c"  block in tcp from 10.1.1.7 port 135
+}
+'''
+
+
+class Answers:
+    """Runs commands with --json and keeps one document of each kind for the mutations."""
+
+    def __init__(self, net):
+        self.net = net
+        self.schemas = Schemas()
+        self.kept = {}
+        self.verbs = set()
+
+    def ask(self, expected, *args, code=None, text=None, directory=None, words=2):
+        done = self.net.cli(*args, "--json", text=text, directory=directory)
+        name = " ".join(args)[:60]
+        try:
+            document = json.loads(done.stdout)
+        except ValueError:
+            check(False, f"{name}: stdout is no JSON: {done.stdout[:200]!r} {done.stderr[:200]!r}")
+            return None
+        problem = self.schemas.problem(document)
+        good = document.get("schema") == f"portward.{expected}/1" and not problem
+        if expected == "error":
+            good = good and document["exit"] == done.returncode and done.returncode == code
+        elif code is not None:
+            good = good and done.returncode == code
+        check(good, f"{name}: {document.get('schema')}, exit {done.returncode}"
+                    + (f": {problem}" if problem else "" if good else f": {done.stdout[:300]}"))
+        self.verbs.add(" ".join(args[:words]))
+        self.verbs.update(args[:1])
+        old = self.kept.get(document.get("schema"))
+        if not problem and (not old or len(done.stdout) > len(json.dumps(old))):
+            if len(done.stdout) < 8000:  # enough of everything, and quick
+                self.kept[document["schema"]] = document
+        return document
+
+
+def successes(a):
+    a.ask("policy-load", "policy", "load", "-", text=POLICY, code=0)
+    a.ask("policy-load", "policy", "load", "-", text=POLICY, code=0)
+    a.ask("policy-assign", "policy", "assign", "Block RPC Ports", code=0)
+    a.ask("policy-load", "policy", "load", "-", "--replace", code=0,
+          text=POLICY.replace("192.0.2.1", "192.0.2.2"))
+    a.ask("policy-list", "policy", "list", code=0)
+    a.ask("policy-show", "policy", "show", "Block RPC Ports", code=0)
+    a.ask("policy-show", "policy", "show", "Block RPC Ports", "--source", code=0)
+    a.ask("policy-history", "policy", "history", code=0)
+    a.ask("policy-history", "policy", "history", "Block RPC Ports", "-n", "1", code=0)
+    a.ask("policy-rollback", "policy", "rollback", "Block RPC Ports@1", "--dry-run", code=0)
+    a.ask("policy-rollback", "policy", "rollback", "Block RPC Ports@1", "--reason", "typo", code=0)
+    a.ask("policy-rollback", "policy", "rollback", "Block RPC Ports@2", code=0)
+    a.ask("policy-history", "policy", "history", code=0)
+    a.ask("policy-diff", "policy", "diff", "Block RPC Ports@1", "Block RPC Ports")
+    a.ask("policy-diff", "policy", "diff", "Block RPC Ports", "Block RPC Ports", code=0)
+    a.ask("policy-save", "policy", "save", "Block RPC Ports", str(a.net.dir / "rpc.pw"), code=0)
+    a.ask("policy-check", "policy", "check", "Block RPC Ports")
+    a.ask("policy-check", "policy", "check", str(a.net.dir / "rpc.pw"), directory="/nonexistent")
+    (a.net.dir / "odd.pw").write_text(ODD)
+    document = a.ask("policy-check", "policy", "check", str(a.net.dir / "odd.pw"), code=6)
+    check({f["kind"] for f in document["data"]["policies"][0]["findings"]} >= {"conflict"},
+          "a check with findings")
+    a.ask("rule-add", "rule", "add", "Block RPC Ports", "New", "block in udp port 9", code=0)
+    a.ask("rule-add", "rule", "add", "Block RPC Ports", "New", "block in udp port 9", code=0)
+    a.ask("rule-add", "rule", "add", "--replace", "Block RPC Ports", "New",
+          "block in udp port 10", code=0)
+    a.ask("rule-add", "rule", "add", "--create", "Other", "One", "block in udp port 9", code=0)
+    a.ask("rule-delete", "rule", "delete", "Block RPC Ports", "New", code=0)
+    a.ask("block", "block", "in", "tcp", "port", "135", "for", "2h", "reason", "worm", code=0)
+    a.ask("block", "block", "in", "tcp", "port", "135", "for", "2h", code=0)
+    a.ask("block", "block", "in", "udp", "port", "1434", "override", code=0)
+    a.ask("permit", "permit", "in", "tcp", "from", LAN4, "port", "22", "for", "1h", code=0)
+    for options in ([], ["--all"], ["--layer", "dynamic"], ["--policy", "Block RPC Ports"]):
+        a.ask("list", "list", *options, code=0, words=1)
+    a.ask("counters", "counters", code=0, words=1)
+    a.net.send_udp("C", C4, S4, 1434, 3)
+    for packet in ("in tcp from 10.1.1.7 to me port 135", "in tcp from 10.1.1.7 to me port 8",
+                   "in udp from 10.1.1.7 to me port 1434", "in tcp from 10.1.2.7 to me port 77",
+                   "in icmpv6 type 135 code 0 from fe80::1 to me", "out tcp from me to 10.1.1.7 port 1"):
+        for live in ([], ["--live"]):
+            a.ask("explain", "explain", *packet.split(), *live, words=1)
+    a.ask("status", "status", words=1)
+    a.ask("counters-reset", "counters", "--reset", code=0, words=1)
+
+
+def dry_runs(a):
+    """What changes something can be tried before, and says then what it would change."""
+    tried = POLICY.replace("5001-5021", "5001-5022")
+    for schema, *words in (
+            ("block", "block", "in", "tcp", "port", "445"),
+            ("permit", "permit", "in", "udp", "port", "1434"), ("delete", "delete", "d1"),
+            ("flush", "flush"), ("policy-load", "policy", "load", "-", "--replace"),
+            ("policy-assign", "policy", "assign", "Other"),
+            ("policy-unassign", "policy", "unassign", "-y"),
+            ("policy-delete", "policy", "delete", "Other"),
+            ("rule-add", "rule", "add", "Block RPC Ports", "N", "block in udp port 77"),
+            ("rule-delete", "rule", "delete", "Block RPC Ports", "Block 135"),
+            ("counters-reset", "counters", "--reset")):
+        document = a.ask(schema, *words, "--dry-run", code=0, text=tried)
+        check("preview" in document["data"], f"  {words[0]} says what it would do")
+
+
+def failures(a):
+    """One error of every verb, with the exit codes that they can have."""
+    for code, *args in (
+            (2, "status", "now"), (2, "status", "--json=2"), (2, "list", "--layer", "upper"),
+            (1, "list", "--policy", "none"), (2, "block", "in", "tcp", "prot", "445"),
+            (7, "block", "in", "tcp", "port", "70000"), (2, "permit", "in", "nothing"),
+            (7, "permit", "in", "tcp", "--reason", ""), (1, "delete", "d9999"),
+            (2, "delete"), (2, "flush", "all"), (2, "policy"), (2, "policy", "list", "x"),
+            (1, "policy", "show", "none"), (1, "policy", "load", "/nonexistent.pw"),
+            (1, "policy", "assign", "none"), (2, "policy", "unassign"),
+            (5, "policy", "delete", "Block RPC Ports"),
+            (1, "policy", "history", "none"), (1, "policy", "rollback", "none"),
+            (1, "policy", "save", "none", "/nonexistent/x.pw"), (1, "policy", "check", "none"),
+            (1, "policy", "diff", "none", "none"),
+            (5, "flush", "--if-generation", "1"),
+            (5, "rule", "add", "Block RPC Ports", "Block 135", "permit in tcp port 1"),
+            (1, "rule", "delete", "Block RPC Ports", "none"), (2, "explain", "sideways"),
+            (1, "explain", "in", "tcp", "from", "10.1.1.1", "to", "me", "port", "1",
+             "on", "nosuchif0"),
+            (1, "counters", "--policy", "none"), (2, "blok"), (2,)):
+        if code == 2 and "--json=2" in args:
+            done = a.net.cli(*args)  # the one that must not ask for the wrong major
+            document = json.loads(done.stdout)
+            check(done.returncode == 2 and not a.schemas.problem(document),
+                  "status --json=2: refused in a document of major 1")
+            continue
+        a.ask("error", *args, code=code)
+    many = 'policy "x" {\n' + "rule \"r\" block in tcp port 70000\n" * 30 + "}\n"
+    document = a.ask("error", "policy", "load", "-", text=many, code=7)
+    check(document["n_errors"] > 10 and len(document["errors"]) == 9, "30 errors: 10 and a count")
+    nobody = {"user": 65534, "group": 65534, "extra_groups": []}
+    for words in (["status"], ["flush"]):
+        done = subprocess.run([str(CLI), "--runtime-dir", str(a.net.dir / "run"), *words, "--json"],
+                              text=True, capture_output=True, **nobody)
+        problem = a.schemas.problem(json.loads(done.stdout))
+        check(done.returncode == 4 and not problem, f"{words[0]} as nobody: {problem}")
+
+
+def without_agent(a, commands):
+    samples = {"policy save": ["x", "/nonexistent/y.pw"], "policy check": ["x"],
+               "policy diff": ["x", "y"], "policy rollback": ["x"], "policy load": ["-"], "policy show": ["x"], "policy assign": ["x"],
+               "policy delete": ["x"], "policy unassign": ["-y"], "rule delete": ["x", "y"],
+               "rule add": ["x", "y", "block in udp port 1"], "delete": ["d1"],
+               "block": ["in", "udp", "port", "1"], "permit": ["in", "udp", "port", "1"],
+               "explain": ["in", "udp", "from", "10.1.1.1", "to", "me", "port", "1"]}
+    for verb in commands:
+        a.ask("error", *verb.split(), *samples.get(verb, []), code=3, directory="/nonexistent",
+              text=POLICY)
+
+
+def mutations(a):
+    for schema, document in sorted(a.kept.items()):
+        refused, total = 0, 0
+        for path, wrong in wrong_documents(document, optional=("file", "data") if "error" in schema
+                                           else ("preview",)):
+            total += 1
+            if a.schemas.problem(wrong):
+                refused += 1
+            else:
+                print(f"  accepted although wrong: {schema} at {path}")
+        check(total > 10 and refused == total, f"{schema}: {refused} of {total} wrong ones refused")
+
+
+def fields(a):
+    """The parsed fields say the same as the text."""
+    by_text = {f["text"]: f for f in a.net.json("list", "--all")["filters"]}
+    f = by_text["block in tcp from any to me port 135,5001-5021"]
+    check((f["direction"], f["protocol"], f["source"], f["destination"], f["source_ports"],
+           f["destination_ports"]) == ("in", "tcp", "any", "me", [], [[135, 135], [5001, 5021]]),
+          "fields of a port list")
+    f = by_text['block in udp from 2001:db8:a::/48 to me port 53 mirrored description "twin"']
+    check((f["source"], f["mirrored"], f["description"], f["override"])
+          == ("2001:db8:a::/48", True, "twin", False), "fields of a mirrored filter")
+    f = by_text["permit in icmp type 8 from 10.0.0.0-10.0.0.9 to me"]
+    check((f["protocol"], f["icmp"], f["source"])
+          == ("icmp", {"type": 8, "code": None}, "10.0.0.0-10.0.0.9"), "fields of an ICMP filter")
+    f = by_text["block 99 from any to 192.0.2.2"]
+    check((f["protocol"], f["direction"]) == ("99", None), "a protocol without a name")
+
+
+def test(net):
+    net.config("[safety]\nfailsafe = tcp/22 from 10.1.0.0/16\n")
+    net.start_agent()
+    a = Answers(net)
+    overview = net.cli("--help").stdout.split("commands:\n")[1].split("\n\n")[0]
+    commands = [re.split(r"\s{2,}", line.strip())[0] for line in overview.splitlines()]
+    successes(a)
+    dry_runs(a)
+    fields(a)
+    failures(a)
+    without_agent(a, commands)
+    a.ask("delete", "delete", "d1", code=0, words=1)
+    a.ask("flush", "flush", code=0, words=1)
+    a.ask("policy-unassign", "policy", "unassign", "-y", code=0)
+    a.ask("policy-unassign", "policy", "unassign", "-y", code=0)
+    a.ask("policy-delete", "policy", "delete", "Block RPC Ports", code=0)
+    check(not set(commands) - a.verbs, f"verbs without a document: {set(commands) - a.verbs}")
+    check(a.schemas.used == a.schemas.names(),
+          f"schemas never used: {sorted(a.schemas.names() - a.schemas.used)}")
+    mutations(a)
+
+
+main(test)

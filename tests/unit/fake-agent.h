@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* A stand-in for the agent behind a real API server in a child process: it answers questions with
+ * canned values and changes 30 ms later with what they carried. For tests of the API, which are
+ * its clients. Defines every function of agent.h that the API calls. Included once. */
+#pragma once
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/events.h"
+#include "api/server.h"
+#include "apiclient/client.h"
+#include "apiclient/document.h"
+
+/* --- the stand-in for the agent --- */
+enum { CHANGE_DELAY_US = 30 * 1000 };
+
+struct agent {
+    sd_event *event;
+    uint64_t next_id;
+};
+struct job {
+    struct agent *agent;
+    uint64_t id;
+    agent_done_fn done;
+    void *ctx;
+    char *text;
+    bool dry_run;
+    sd_event_source *source;
+    struct job *next;
+};
+static struct job *jobs;
+
+const char *agent_ends_name(enum agent_ends e)
+{
+    return e == AGENT_ENDS_REBOOT ? "reboot" : "never";
+}
+
+void agent_filters_done(struct agent_filters *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        free(l->v[i].text);
+    free(l->v);
+}
+
+uint64_t agent_generation(const struct agent *a)
+{
+    (void)a;
+    return 42;
+}
+
+const char *agent_runtime_dir(const struct agent *a)
+{
+    (void)a;
+    return "/tmp";
+}
+
+void event_log(enum agent_event_id id, ...)
+{
+    (void)id;
+}
+
+static void job_remove(struct job *j)
+{
+    struct job **p = &jobs;
+
+    while (*p != j)
+        p = &(*p)->next;
+    *p = j->next;
+    sd_event_source_unref(j->source);
+    free(j->text);
+    free(j);
+}
+
+static int job_run(sd_event_source *source, uint64_t usec, void *userdata)
+{
+    struct job *j = userdata;
+    struct agent_filter f = {.id = "d1",
+                             .layer = LAYER_DYNAMIC,
+                             .action = ACTION_BLOCK,
+                             .text = j->text,
+                             .expires_in_s = -1,
+                             .ends = AGENT_ENDS_REBOOT,
+                             .weight = 0x40006203,
+                             .n_expanded = 1};
+    struct agent_result r = {.generation = 43,
+                             .flipped = true,
+                             .change = "added",
+                             .n_interfaces = 3,
+                             .elapsed_ms = 9,
+                             .filters = {&f, 1, 1}};
+
+    struct agent_packets changes[] = {
+        {.blocked = true, .set = j->text, .example = j->text, .id = "s1", .rule = j->text},
+        {.set = j->text, .example = j->text}};
+    struct agent_filter stays = f;
+
+    (void)source;
+    (void)usec;
+    stays.set = j->text;
+    r.exceptions = (struct agent_filters){&stays, 1, 1};
+    if (j->dry_run)
+        r.preview = (struct agent_preview){
+            .made = true, .complete = true, .arms = true, .connections = -1, .v = changes, .n = 2};
+    if (strcmp(j->text, "conflict") == 0)
+        r.err = diag_fail(&r.diag, DIAG_CONFLICT, "it exists");
+    j->done(j->ctx, &r);
+    job_remove(j);
+    return 0;
+}
+
+int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done, void *ctx,
+                 struct diag *d, uint64_t *ret_id)
+{
+    struct job *j = calloc(1, sizeof(*j));
+    char kind[32];
+    uint64_t now;
+
+    (void)d;
+    assert(j != NULL);
+    (void)snprintf(kind, sizeof(kind), "%u", c->kind);
+    *j = (struct job){.agent = a, .id = ++a->next_id, .done = done, .ctx = ctx};
+    j->text = strdup(c->text ? c->text : c->policy ? c->policy : kind);
+    j->dry_run = c->dry_run;
+    if (strcmp(j->text, "echo") == 0) { /* what came along with it */
+        free(j->text);
+        assert(asprintf(&j->text, "dry %d if %llu rev %u peer %s reason %s", c->dry_run,
+                        (unsigned long long)c->if_generation, c->revision, c->author.peer,
+                        c->author.reason ? c->author.reason : "-") > 0);
+    }
+    if (strlen(j->text) > 100) { /* a large one: tell its size */
+        size_t n = strlen(j->text);
+
+        (void)snprintf(j->text, 100, "%zu bytes", n);
+    }
+    j->next = jobs;
+    jobs = j;
+    *ret_id = j->id;
+    if (strcmp(j->text, "never") == 0)
+        return 0;
+    sd_event_now(a->event, CLOCK_MONOTONIC, &now);
+    return sd_event_add_time(a->event, &j->source, CLOCK_MONOTONIC, now + CHANGE_DELAY_US, 1,
+                             job_run, j) < 0
+               ? -ENOMEM
+               : 0;
+}
+
+void agent_forget(struct agent *a, uint64_t id)
+{
+    (void)a;
+    for (struct job *j = jobs; j; j = j->next)
+        if (j->id == id) {
+            job_remove(j);
+            return;
+        }
+}
+
+int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
+               struct agent_filters *ret)
+{
+    (void)a;
+    if (q->policy && strcmp(q->policy, "gone/away") == 0)
+        return diag_fail(d, DIAG_UNKNOWN_OBJECT, "no policy '%s' is assigned", q->policy);
+    ret->v = calloc(1, sizeof(*ret->v));
+    if (!ret->v)
+        return -ENOMEM;
+    ret->n = 1;
+    ret->v[0] = (struct agent_filter){.id = "s1",
+                                      .layer = LAYER_LOCAL,
+                                      .action = ACTION_PERMIT,
+                                      .text = strdup("permit from any to me"),
+                                      .expires_in_s = -1,
+                                      .packets = 7,
+                                      .bytes = 420};
+    return 0;
+}
+
+int agent_policies(struct agent *a, struct diag *d, struct agent_policy_info **ret, size_t *ret_n)
+{
+    (void)a;
+    (void)d;
+    *ret = NULL;
+    *ret_n = 0;
+    return 0;
+}
+
+int agent_policy_text(struct agent *a, const struct agent_text_query *q, struct diag *d,
+                      char **ret_text, char ret_name[256], uint32_t *ret_revision)
+{
+    (void)a;
+    (void)d;
+    (void)snprintf(ret_name, 256, "%s", q->name);
+    *ret_text = strdup(q->source ? "source" : "canonical");
+    *ret_revision = q->revision ? q->revision : 7;
+    return 0;
+}
+
+void history_done(struct history *h)
+{
+    for (size_t i = 0; i < h->n; i++)
+        free(h->v[i].change);
+    free(h->v);
+}
+
+int agent_history(struct agent *a, const char *policy, uint32_t limit, struct diag *d,
+                  struct history *ret)
+{
+    (void)a;
+    if (policy && strcmp(policy, "none") == 0)
+        return diag_fail(d, DIAG_UNKNOWN_OBJECT, "unknown policy '%s'", policy);
+    ret->v = calloc(2, sizeof(*ret->v));
+    if (!ret->v)
+        return -ENOMEM;
+    ret->v[0] = (struct history_entry){.revision = limit,
+                                       .uid = 1000,
+                                       .time_s = 1763779632,
+                                       .generation = 42,
+                                       .login = "alice",
+                                       .origin = "cli",
+                                       .peer = "10.1.4.7",
+                                       .change = strdup("load")};
+    ret->v[1] = (struct history_entry){.origin = "api", .change = strdup("block")};
+    ret->n = 2;
+    return 0;
+}
+
+void agent_status_done(struct agent_status *s)
+{
+    free(s->interfaces);
+}
+
+int agent_status(struct agent *a, struct diag *d, struct agent_status *ret)
+{
+    (void)a;
+    (void)d;
+    *ret = (struct agent_status){
+        .version = "test", .generation = 42, .next_expiry_s = -1, .hook = HOOK_TCX};
+    return 0;
+}
+
+void agent_explanation_done(struct agent_explanation *x)
+{
+    (void)x;
+}
+
+int agent_explain(struct agent *a, const char *packet, bool live, struct diag *d,
+                  struct agent_explanation *ret)
+{
+    (void)a;
+    (void)live;
+    (void)ret;
+    return diag_fail_at(d, DIAG_UNKNOWN_WORD, (struct span){1, 2, 3, 1}, "unknown word '%s'",
+                        packet);
+}
+
+/* --- the server in a child process --- */
+static struct server {
+    pid_t pid;
+    int control; /* closing it stops the server */
+    char path[64];
+} server;
+
+static int on_control(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+    (void)fd;
+    (void)events;
+    (void)userdata;
+    return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int serve(int control, int ready)
+{
+    struct api_options o = {.socket_path = server.path,
+                            .group_file = "/nonexistent",
+                            .idle_timeout_s = 1,
+                            .request_timeout_s = 2};
+    struct agent agent = {0};
+    struct api_server *s = NULL;
+    struct diag d;
+    int r;
+
+    if (sd_event_new(&agent.event) < 0 ||
+        sd_event_add_io(agent.event, NULL, control, EPOLLIN | EPOLLHUP, on_control, NULL) < 0)
+        return 1;
+    r = api_server_start(agent.event, &agent, &o, &d, &s);
+    if (r < 0 || write(ready, "x", 1) != 1) {
+        (void)fprintf(stderr, "%s\n", d.message);
+        return 2;
+    }
+    r = sd_event_loop(agent.event);
+    api_server_stop(s);
+    while (jobs)
+        job_remove(jobs);
+    sd_event_unref(agent.event);
+    return r < 0 ? 3 : access(server.path, F_OK) == 0 ? 4 : 0;
+}
+
+static int start(void **state)
+{
+    int control[2], ready[2];
+    char c;
+
+    (void)state;
+    (void)snprintf(server.path, sizeof(server.path), "/tmp/pw-server-%d.sock", getpid());
+    if (pipe(control) < 0 || pipe(ready) < 0)
+        return -1;
+    server.pid = fork();
+    if (server.pid == 0) {
+        close(control[1]);
+        close(ready[0]);
+        exit(serve(control[0], ready[1]));
+    }
+    close(control[0]);
+    close(ready[1]);
+    server.control = control[1];
+    if (read(ready[0], &c, 1) != 1)
+        return -1;
+    close(ready[0]);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    int status = -1;
+
+    (void)state;
+    close(server.control);
+    if (waitpid(server.pid, &status, 0) != server.pid)
+        return -1;
+    return status;
+}
+
+/* One request; its status, and the document. */
+static unsigned ask(const char *method, const char *target, const char *body, json_t **ret_doc)
+{
+    struct api_request r = {.method = method,
+                            .target = target,
+                            .body = body,
+                            .body_len = body ? strlen(body) : 0,
+                            .timeout_ms = 5000};
+    struct api_answer a = {0};
+    struct diag d = {0};
+    unsigned status;
+
+    if (api_client_call(server.path, &r, &d, &a) < 0)
+        fail_msg("%s", d.message);
+    *ret_doc = json_loads(a.body, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(*ret_doc);
+    status = a.status;
+    api_answer_done(&a);
+    return status;
+}
