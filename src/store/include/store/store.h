@@ -66,6 +66,10 @@ _must_check_ int store_assigned(struct store *s, enum assign_slot slot, struct d
 _must_check_ int store_begin(struct store *s, struct diag *d);
 _must_check_ int store_commit(struct store *s, struct diag *d);
 void store_rollback(struct store *s);
+/* Between the changes and what they cause in the kernel: writes them to the log, uncommitted,
+ * and reserves the room that the commit needs. A full disk shows here, not after the flip.
+ * On failure the caller rolls back. */
+_must_check_ int store_reserve(struct store *s, struct diag *d);
 
 /* Audit row of a change that is not a policy change (block, flush, ...). */
 _must_check_ int store_audit(struct store *s, const struct author *a, const char *change,
