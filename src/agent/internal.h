@@ -87,6 +87,7 @@ struct agent {
     uint64_t expiry_not_before_ns; /* after an expiry that failed */
     uint64_t host_print;
     uint64_t last_number; /* largest generation number tried */
+    unsigned reconciled;  /* how often */
 
     struct install install;
     struct job *queue, *current;

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "files.h"
 
@@ -56,7 +57,14 @@ int runstate_write(const char *dir, const struct runstate *s, const struct count
     h.print = siphash24(data, len, print_seed);
     memcpy(data, &h, sizeof(h));
     int err = file_replace(dir, RUNSTATE_NAME, data, len);
-    return err < 0 ? diag_errno(d, err, "cannot write '%s/%s'", dir, RUNSTATE_NAME) : 0;
+    return err < 0 ? file_replace_failed(dir, RUNSTATE_NAME, err, d) : 0;
+}
+
+void runstate_remove(const char *dir)
+{
+    char path[4096];
+    if (snprintf(path, sizeof(path), "%s/%s", dir, RUNSTATE_NAME) < (int)sizeof(path))
+        (void)unlink(path); /* if it stays, the caller's next write fails */
 }
 
 static bool header_is_valid(char *data, size_t len, struct header *ret)
