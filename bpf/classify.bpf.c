@@ -113,6 +113,19 @@ static __always_inline bool pw_forwards(const struct pw_ifrole *role, const stru
     return role && (role->flags & (p->family == 4 ? PW_IF_FORWARDING4 : PW_IF_FORWARDING6));
 }
 
+/* Bridge, bond and team hand a frame to 01:80:c2:00:00:0x up on the port itself, whatever is in
+ * it (RX_HANDLER_PASS in br_handle_frame, bond_handle_frame, team_handle_frame). */
+static __always_inline bool pw_is_for_port(struct __sk_buff *skb)
+{
+    __u16 to[3];
+
+    if (skb->pkt_type != PACKET_MULTICAST)
+        return false;
+    if (bpf_skb_load_bytes_relative(skb, 0, to, sizeof(to), BPF_HDR_START_MAC) < 0)
+        return true;
+    return to[0] == bpf_htons(0x0180) && to[1] == bpf_htons(0xc200) && bpf_ntohs(to[2]) < 16;
+}
+
 SEC("tc")
 int pw_in(struct __sk_buff *skb)
 {
@@ -123,7 +136,7 @@ int pw_in(struct __sk_buff *skb)
 
     if (!image)
         return pw_no_image(skb, false);
-    if (role && role->role == PW_ROLE_PORT) {
+    if (role && role->role == PW_ROLE_PORT && !pw_is_for_port(skb)) {
         skb->tc_index = (__u16)pw_tag(h, 0);
         return PW_NEXT;
     }
@@ -170,7 +183,10 @@ int pw_out(struct __sk_buff *skb)
     pw_leave(skb, h, role);
     if (tag == pw_tag_sent(h) || (seen && port))
         return PW_NEXT;
-    struct pw_packet p = {.classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY)};
+    struct pw_packet p = {
+        .classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY),
+        .from_frame = role && (role->flags & PW_IF_ETHERNET),
+    };
     pw_parse(skb, &p);
     struct pw_meta meta = {
         .egress = 1,
@@ -197,7 +213,10 @@ static __always_inline int pw_test(struct __sk_buff *skb, bool egress)
     skb->cb[4] = 0;
     if (!image)
         return PW_TEST_RET(0, 1, PW_DROP_INTERNAL);
-    struct pw_packet p = {.classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY)};
+    struct pw_packet p = {
+        .classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY),
+        .from_frame = egress,
+    };
     struct pw_meta meta = {
         .egress = egress,
         .judged = !!(flags & PW_TEST_JUDGED),

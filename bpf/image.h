@@ -154,7 +154,13 @@ struct pw_ifrole {
     __u8 zone;
     __u8 _pad[5];
 };
-enum { PW_IF_STACKED = 1, PW_IF_FORWARDING4 = 2, PW_IF_FORWARDING6 = 4, PW_IF_ACCEPT_LOCAL = 8 };
+enum {
+    PW_IF_STACKED = 1,
+    PW_IF_FORWARDING4 = 2,
+    PW_IF_FORWARDING6 = 4,
+    PW_IF_ACCEPT_LOCAL = 8,
+    PW_IF_ETHERNET = 16, /* what it sends begins with an Ethernet header */
+};
 
 /* Maps `local4` and `local6`: LPM tries over network-order addresses, value enum local_kind. */
 struct pw_lpm4 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* From an skb to addresses, protocol and ports: docs/internals/parsing.md, sections 2 to 5, in
- * their order. Every byte is read relative to the network header, so that the same code serves
- * Ethernet and devices without a MAC header. A global function: the verifier proves it once,
+ * their order. Bytes are read relative to the network header, so that the same code serves
+ * Ethernet and devices without a MAC header; frames that leave through Ethernet from their first
+ * byte, as the receiver reads them. A global function: the verifier proves it once,
  * whatever calls it. */
 #pragma once
 #include <bpf/bpf_endian.h>
@@ -22,7 +23,8 @@ struct pw_packet {
     __u8 later_fragment;
     __u8 reason;                 /* PW_DROP_* or 0 */
     __u8 classify_source_routes; /* set by the caller */
-    __u8 _pad[5];
+    __u8 from_frame;             /* set by the caller: sent, with an Ethernet header */
+    __u8 _pad[4];
 };
 
 enum {
@@ -32,6 +34,7 @@ enum {
     PW_ETH_8021AD = 0x88a8,
     PW_VLAN_MAX = 8,
     PW_EXT_MAX = 8,
+    PW_ETH_BYTES = 14,
     PW_L2_MAX = 64, /* more than any MAC header: how far the data may begin before the network
                        header when bytes have to be pulled */
     PW_NO_END = 0xffffffff,
@@ -47,7 +50,8 @@ union pw_bytes {
 
 /* Where the header that is read next lies, and what is known about the packet around it. */
 struct pw_cursor {
-    __u32 net;           /* IP header, from skb's network header */
+    __u32 net;           /* IP header, from what `start` says */
+    __u32 start;         /* BPF_HDR_START_* */
     __u32 end;           /* of the IP packet, from the IP header; PW_NO_END */
     __u32 at;            /* next header, from the IP header */
     __u8 first_fragment; /* offset 0 and more to come */
@@ -55,19 +59,24 @@ struct pw_cursor {
     union pw_bytes h; /* read last */
 };
 
-/* Reads n bytes from the linear part, after pulling if that is too short. */
-__noinline int pw_read(struct __sk_buff *skb, union pw_bytes *to, __u32 at, __u32 n)
+/* Reads n bytes from the linear part, after pulling if that is too short. at counts from start. */
+__noinline int pw_load(struct __sk_buff *skb, union pw_bytes *to, __u32 at, __u32 n, __u32 start)
 {
     if (!to || n == 0 || n > sizeof(*to))
         return -1;
-    if (bpf_skb_load_bytes_relative(skb, at, to, n, BPF_HDR_START_NET) == 0)
+    if (bpf_skb_load_bytes_relative(skb, at, to, n, start) == 0)
         return 0;
     if (at + n > skb->len)
         return -1;
     __u32 want = at + n + PW_L2_MAX;
     if (bpf_skb_pull_data(skb, want < skb->len ? want : skb->len) < 0)
         return -1;
-    return bpf_skb_load_bytes_relative(skb, at, to, n, BPF_HDR_START_NET) < 0 ? -1 : 0;
+    return bpf_skb_load_bytes_relative(skb, at, to, n, start) < 0 ? -1 : 0;
+}
+
+static __always_inline int pw_read(struct __sk_buff *skb, struct pw_cursor *c, __u32 at, __u32 n)
+{
+    return pw_load(skb, &c->h, at, n, c->start);
 }
 
 /* Reads n bytes at c->at that must be present: readable and not beyond the packet's end. */
@@ -75,21 +84,30 @@ static __always_inline int pw_present(struct __sk_buff *skb, struct pw_cursor *c
 {
     if (c->at + n > c->end)
         return -1;
-    return pw_read(skb, &c->h, c->net + c->at, n);
+    return pw_read(skb, c, c->net + c->at, n);
 }
 
 /* Section 2. The EtherType in host order, or the negative reason; c->net = where its header is. */
-static __always_inline int pw_vlan(struct __sk_buff *skb, struct pw_cursor *c)
+static __always_inline int pw_vlan(struct __sk_buff *skb, struct pw_cursor *c, __u8 from_frame)
 {
     __u16 type = bpf_ntohs((__u16)skb->protocol);
     __u32 tags = skb->vlan_present ? 1 : 0;
 
+    /* A packet socket puts any number into skb->protocol, and the network header of the tagged
+     * frames it sends lies behind their tags (packet_parse_headers). */
+    if (from_frame) {
+        c->start = BPF_HDR_START_MAC;
+        c->net = PW_ETH_BYTES;
+        if (pw_read(skb, c, PW_ETH_BYTES - 2, 2) < 0)
+            return -PW_DROP_BAD_HEADER;
+        type = bpf_ntohs(c->h.half[0]);
+    }
     for (int i = 0; i <= PW_VLAN_MAX; i++) {
         if (type != PW_ETH_8021Q && type != PW_ETH_8021AD)
             return type;
         if (tags == PW_VLAN_MAX)
             return -PW_DROP_VLAN_DEPTH;
-        if (pw_read(skb, &c->h, c->net, 4) < 0)
+        if (pw_read(skb, c, c->net, 4) < 0)
             return -PW_DROP_BAD_HEADER;
         type = bpf_ntohs(c->h.half[1]);
         c->net += 4;
@@ -143,7 +161,7 @@ static __always_inline int pw_options4(struct __sk_buff *skb, struct pw_cursor *
     for (int i = 0; i < 40; i++) {
         if (at >= header_bytes)
             return 0;
-        if (pw_read(skb, &c->h, c->net + at, 1) < 0)
+        if (pw_read(skb, c, c->net + at, 1) < 0)
             return -PW_DROP_BAD_HEADER;
         __u8 kind = c->h.b[0];
         if (kind == 0)
@@ -154,7 +172,7 @@ static __always_inline int pw_options4(struct __sk_buff *skb, struct pw_cursor *
             at++;
             continue;
         }
-        if (at + 2 > header_bytes || pw_read(skb, &c->h, c->net + at + 1, 1) < 0)
+        if (at + 2 > header_bytes || pw_read(skb, c, c->net + at + 1, 1) < 0)
             return -PW_DROP_BAD_HEADER;
         __u8 len = c->h.b[0];
         if (len < 2 || at + len > header_bytes)
@@ -167,7 +185,7 @@ static __always_inline int pw_options4(struct __sk_buff *skb, struct pw_cursor *
 /* Section 3. */
 static __always_inline int pw_ip4(struct __sk_buff *skb, struct pw_cursor *c, struct pw_packet *p)
 {
-    if (pw_read(skb, &c->h, c->net, 20) < 0)
+    if (pw_read(skb, c, c->net, 20) < 0)
         return PW_DROP_BAD_HEADER;
     __u32 w = bpf_ntohl(c->h.word[0]), bytes = ((w >> 24) & 15) * 4, total = w & 0xffff;
     if (w >> 28 != 4 || bytes < 20)
@@ -183,7 +201,7 @@ static __always_inline int pw_ip4(struct __sk_buff *skb, struct pw_cursor *c, st
     p->dst_lo = bpf_ntohl(c->h.word[4]);
     __u32 fragment = bpf_ntohl(c->h.word[1]) & 0x3fff; /* MF and the offset in 8 bytes */
     if (bytes > 20) {
-        if (pw_read(skb, &c->h, c->net + bytes - 1, 1) < 0)
+        if (pw_read(skb, c, c->net + bytes - 1, 1) < 0)
             return PW_DROP_BAD_HEADER;
         int routed = pw_options4(skb, c, bytes);
         if (routed < 0)
@@ -242,7 +260,7 @@ static __always_inline int pw_ext(struct __sk_buff *skb, struct pw_cursor *c, st
 /* Section 4. */
 static __always_inline int pw_ip6(struct __sk_buff *skb, struct pw_cursor *c, struct pw_packet *p)
 {
-    if (pw_read(skb, &c->h, c->net, 40) < 0)
+    if (pw_read(skb, c, c->net, 40) < 0)
         return PW_DROP_BAD_HEADER;
     __u64 w = bpf_be64_to_cpu(c->h.twice[0]);
     if (w >> 60 != 6)
@@ -271,17 +289,17 @@ static __always_inline int pw_ip6(struct __sk_buff *skb, struct pw_cursor *c, st
     return PW_DROP_EXT_HEADERS;
 }
 
-/* Fills *p; p->classify_source_routes is read. The result is p->reason. */
+/* Fills *p; what the caller sets is read. The result is p->reason. */
 __noinline int pw_parse(struct __sk_buff *skb, struct pw_packet *p)
 {
-    struct pw_cursor c = {.end = PW_NO_END};
+    struct pw_cursor c = {.end = PW_NO_END, .start = BPF_HDR_START_NET};
 
     if (!p)
         return PW_DROP_INTERNAL;
-    __u8 classify = p->classify_source_routes;
+    __u8 classify = p->classify_source_routes, from_frame = p->from_frame;
     __builtin_memset(p, 0, sizeof(*p));
     p->classify_source_routes = classify;
-    int type = pw_vlan(skb, &c);
+    int type = pw_vlan(skb, &c, from_frame);
     if (type < 0) {
         p->reason = (__u8)-type;
     } else if (type == PW_ETH_IP) {

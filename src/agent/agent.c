@@ -17,6 +17,7 @@
 
 enum {
     RECONCILE_US = 500000, /* datapath.h */
+    RESYNC_EVERY = 60,     /* reconciliations: 30 s, datapath.h */
     EXPIRY_ACCURACY_US = 1000,
     STOP_TIMEOUT_US = 20000000, /* a generation takes some 10 ms, 0.6 s at worst seen */
 };
@@ -75,12 +76,8 @@ static void look_for_host_change(struct agent *a)
         event_log(EV_AGENT_FAILED, "ERROR", "out of memory", NULL);
 }
 
-static int on_rtnl(sd_event_source *s _unused_, int fd _unused_, uint32_t events _unused_,
-                   void *userdata)
+static void host_was_read(struct agent *a, int err, unsigned changes)
 {
-    struct agent *a = userdata;
-    unsigned changes = 0;
-    int err = datapath_rtnl_process(a->dp, &changes);
     if (err < 0)
         event_log(EV_WORKER_FAILED, "ERROR", strerror(-err), "SOURCE", "rtnetlink", NULL);
     resolver_routes_changed(a);
@@ -88,6 +85,15 @@ static int on_rtnl(sd_event_source *s _unused_, int fd _unused_, uint32_t events
         event_log(EV_HOST_CHANGED, NULL);
     if (changes)
         look_for_host_change(a);
+}
+
+static int on_rtnl(sd_event_source *s _unused_, int fd _unused_, uint32_t events _unused_,
+                   void *userdata)
+{
+    struct agent *a = userdata;
+    unsigned changes = 0;
+    int err = datapath_rtnl_process(a->dp, &changes);
+    host_was_read(a, err, changes);
     return 0;
 }
 
@@ -99,6 +105,11 @@ static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userda
         char number[16];
         (void)snprintf(number, sizeof(number), "%d", n); /* fits */
         event_log(EV_TAMPER, "REPAIRED", number, NULL);
+    }
+    if (++a->reconciled % RESYNC_EVERY == 0) {
+        unsigned changes = 0;
+        int read = datapath_resync(a->dp, &changes);
+        host_was_read(a, read, changes);
     }
     int err = sd_event_source_set_time_relative(s, RECONCILE_US);
     return err < 0 ? err : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);

@@ -288,12 +288,20 @@ static void log_filters(const struct job *j)
     }
 }
 
+static void log_expired(const struct agent_filters *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        event_log(EV_FILTER_EXPIRED, "ID", l->v[i].id, "ACTION", action_name(l->v[i].action), NULL);
+}
+
 static void log_change(struct agent *a, const struct job *j)
 {
     char number[24];
     (void)snprintf(number, sizeof(number), "%" PRIu64, a->run.generation); /* fits */
     if (j->result.flipped)
         event_log(EV_GENERATION_INSTALLED, "GENERATION", number, "CHANGE", job_name(j), NULL);
+    if (j->kind == JOB_EXPIRE)
+        log_expired(&j->result.filters);
     if (j->kind == JOB_RELOAD)
         event_log(EV_CONFIG_RELOADED, "IGNORED",
                   j->hook_ignored ? "[datapath] hook needs a restart of the agent" : NULL, NULL);
@@ -530,6 +538,10 @@ static void start(struct agent *a, struct job *j)
         try_change(a, j);
         return;
     }
+    /* A disk that is full must be known before the kernel is touched, or a change that is then
+     * refused would open ports until it is taken back. */
+    if (j->enforce && needs_store(j))
+        err = store_reserve(a->store, &d);
     if (err == 0 && j->enforce)
         err = enforce(a, j, &d, &waits);
     if (err < 0)

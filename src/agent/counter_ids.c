@@ -93,7 +93,8 @@ int counter_ids_adopt(struct counter_ids *t, const struct guid *g, uint32_t id)
         return -ERANGE;
     if (id < t->limit && t->by_id[id])
         return -EEXIST;
-    int err = id >= t->limit ? reserve(t, id + 1) : 0;
+    bool hole = id < t->limit; /* only then it can be among the retired ones */
+    int err = hole ? 0 : reserve(t, id + 1);
     if (err == 0)
         err = insert(t, g, id, &e);
     if (err < 0)
@@ -102,7 +103,7 @@ int counter_ids_adopt(struct counter_ids *t, const struct guid *g, uint32_t id)
     for (; t->limit <= id; t->limit++)
         if (t->limit < id)
             t->retired.v[t->retired.n++] = t->limit;
-    for (size_t i = 0; i < t->retired.n; i++)
+    for (size_t i = 0; hole && i < t->retired.n; i++)
         if (t->retired.v[i] == id)
             t->retired.v[i] = t->retired.v[--t->retired.n];
     return 0;

@@ -102,6 +102,13 @@ int file_replace_volatile(const char *dir, const char *name, const void *data, s
     return replace(dir, name, data, len, SYNC_NOTHING);
 }
 
+int file_replace_failed(const char *dir, const char *name, int err, struct diag *d)
+{
+    (void)diag_errno(d, err, "cannot write '%s/%s', nothing was changed", dir, name);
+    diag_hint(d, err == -ENOSPC ? "df -h %s" : "ls -ld %s", dir);
+    return err;
+}
+
 int dir_make(const char *path, mode_t mode, struct diag *d)
 {
     _cleanup_free_ char *part = strdup(path);
@@ -120,11 +127,36 @@ int dir_make(const char *path, mode_t mode, struct diag *d)
     return 0;
 }
 
+/* Who can write into the directory decides what the next agent believes. */
+static int check_owner(int fd, const char *path, const char *what, struct diag *d)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return diag_errno(d, errno, "cannot read %s '%s'", what, path);
+    if (st.st_uid != 0 && st.st_uid != getuid()) {
+        diag_fail(d, DIAG_SYSTEM, "%s '%s' belongs to another user (uid %u)", what, path,
+                  (unsigned)st.st_uid);
+        diag_hint(d, "chown root: %s", path);
+        return -EPERM;
+    }
+    bool others = (st.st_mode & S_IWOTH) != 0;
+    if (others || ((st.st_mode & S_IWGRP) != 0 && st.st_gid != 0 && st.st_gid != getgid())) {
+        diag_fail(d, DIAG_SYSTEM, "%s '%s' can be written by %s", what, path,
+                  others ? "everybody" : "a group of other users");
+        diag_hint(d, "chmod go-w %s", path);
+        return -EPERM;
+    }
+    return 0;
+}
+
 int dir_lock(const char *path, const char *what, struct diag *d, int *ret_fd)
 {
     _cleanup_(close_p) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return diag_errno(d, errno, "cannot open %s '%s'", what, path);
+    int err = check_owner(fd, path, what, d);
+    if (err < 0)
+        return err;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK)
             return diag_errno(d, errno, "cannot lock %s '%s'", what, path);

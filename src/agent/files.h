@@ -16,8 +16,10 @@ _must_check_ int file_replace_whole(const char *dir, const char *name, const voi
                                     size_t len);
 _must_check_ int file_replace_volatile(const char *dir, const char *name, const void *data,
                                        size_t len);
+/* Says that file_replace() failed with err, which it returns. */
+_must_check_ int file_replace_failed(const char *dir, const char *name, int err, struct diag *d);
 /* Creates a directory and its parents; an existing one is left as it is. */
 _must_check_ int dir_make(const char *path, mode_t mode, struct diag *d);
 /* Takes the flock of a directory; what names it in the message. Held as long as the descriptor
- * is open. */
+ * is open. Refuses one that others than root and the caller can write to. */
 _must_check_ int dir_lock(const char *path, const char *what, struct diag *d, int *ret_fd);

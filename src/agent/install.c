@@ -155,10 +155,12 @@ static void settled(struct agent *a)
 int install_write_files(struct agent *a, const struct desired *x, const struct runstate *run,
                         struct diag *d)
 {
-    int err = snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &a->origin, d);
+    struct snapshot_origin o = a->origin;
+    o.generation = run->generation;
+    int err = snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &o, d);
     if (err < 0)
         return err;
-    return runstate_write(a->options.runtime_dir, run, a->ids, &a->origin, d);
+    return runstate_write(a->options.runtime_dir, run, a->ids, &o, d);
 }
 
 /* The flip did not happen: what is in force is written down again. */
@@ -169,11 +171,24 @@ void install_restore_files(struct agent *a)
         event_log(EV_WORKER_FAILED, "ERROR", d.message, NULL);
 }
 
+/* Permits must end with the agent, also on a full disk: the snapshot without them is the smaller
+ * one, and the counters, which may begin anew, make room for it. */
+static int write_last_snapshot(struct agent *a, const struct desired *x, const struct runstate *run,
+                               struct diag *d)
+{
+    struct snapshot_origin o = a->origin;
+    o.generation = run->generation;
+    runstate_remove(a->options.runtime_dir);
+    return snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &o, d);
+}
+
 static void start_flip(struct agent *a)
 {
     struct install *in = &a->install;
     struct diag d = {0};
     int err = install_write_files(a, in->next, &in->run, &d);
+    if (err == -ENOSPC && a->current->kind == JOB_STOP)
+        err = write_last_snapshot(a, in->next, &in->run, &d);
     if (err == 0)
         err = datapath_flip(a->dp, &d);
     if (err < 0) {
@@ -251,8 +266,10 @@ void install_worker_ready(struct agent *a)
         struct diag d = {0};
         diag_errno(&d, err, "the kernel refused the new filters");
         event_log(EV_WORKER_FAILED, "ERROR", d.message, NULL);
-        if (in->state == INSTALL_CANDIDATE || in->state == INSTALL_TESTED ||
-            in->state == INSTALL_FLIP) {
+        /* What failed after the flip leaves the new generation in force: it is answered so. */
+        bool flipped =
+            in->state == INSTALL_FLIP && datapath_generation(a->dp) == in->run.generation;
+        if (!flipped && in->state != INSTALL_SETTLE) {
             if (in->state == INSTALL_FLIP)
                 install_restore_files(a);
             fail(a, err, &d);
@@ -277,8 +294,8 @@ static int compile_next(struct agent *a, const struct desired *x, struct install
     return compile_image(&x->e, &o, d, img, &in->stats);
 }
 
-/* Numbers only grow, also over failed attempts and lost databases: a candidate is recognised by
- * its number. */
+/* Numbers only grow, also over failed attempts, killed agents and lost databases: a candidate is
+ * recognised by its number. */
 uint64_t install_next_number(struct agent *a)
 {
     uint64_t n = a->unused_number;
@@ -290,12 +307,10 @@ uint64_t install_next_number(struct agent *a)
         n = 0; /* the floor below is enough to go on */
     if (n <= datapath_generation(a->dp))
         n = datapath_generation(a->dp) + 1;
+    if (n <= datapath_newest(a->dp))
+        n = datapath_newest(a->dp) + 1;
     if (n <= a->last_number)
         n = a->last_number + 1;
-    /* A killed agent may have left a candidate whose number went with its open transaction: under
-     * the same number it would be taken for the new one. */
-    while (datapath_visible(a->dp, DATAPATH_CANDIDATE, n) == 1)
-        n++;
     a->last_number = n;
     return n;
 }

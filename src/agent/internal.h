@@ -97,6 +97,7 @@ struct agent {
     uint64_t host_print;
     uint64_t last_number;   /* largest generation number tried */
     uint64_t unused_number; /* drawn for a change in place that was not possible, 0 = none */
+    unsigned reconciled;    /* how often */
 
     struct resolver resolver;
     struct install install;

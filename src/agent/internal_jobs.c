@@ -38,7 +38,9 @@ int load_assigned(struct agent *a, struct layers *l, struct diag *d)
 static int adopt_dynamic(struct agent *a, struct dynamic *l, struct diag *d)
 {
     bool must_exist = datapath_adopted(a->dp) && datapath_generation(a->dp) != 0;
-    int err = snapshot_read(a->options.runtime_dir, &a->origin, must_exist, d, l);
+    struct snapshot_origin o = a->origin;
+    o.generation = datapath_generation(a->dp);
+    int err = snapshot_read(a->options.runtime_dir, &o, must_exist, d, l);
     if (err < 0 && a->options.forget_dynamic && err != -ENOMEM) {
         *l = (struct dynamic){0};
         err = 0;
@@ -81,21 +83,28 @@ int prepare_start(struct agent *a, struct job *j)
     return 0;
 }
 
-static void log_expired(const struct dynamic *l, uint64_t now)
+/* What will have expired if the job succeeds, for its events. */
+static int note_expired(struct job *j, uint64_t now)
 {
+    const struct dynamic *l = &j->next_layers.dynamic;
     for (size_t i = 0; i < l->n; i++) {
-        char id[16];
+        struct agent_filter f = {.action = l->v[i]->filter.action};
         if (!dynamic_is_expired(l->v[i], now))
             continue;
-        filter_id(&l->v[i]->filter, LAYER_DYNAMIC, id);
-        event_log(EV_FILTER_EXPIRED, "ID", id, "ACTION", action_name(l->v[i]->filter.action), NULL);
+        filter_id(&l->v[i]->filter, LAYER_DYNAMIC, f.id);
+        int err = filters_add(&j->result.filters, &f);
+        if (err < 0)
+            return err;
     }
+    return 0;
 }
 
 int prepare_expire(struct agent *a _unused_, struct job *j)
 {
     uint64_t now = agent_now_ns();
-    log_expired(&j->next_layers.dynamic, now);
+    int err = note_expired(j, now);
+    if (err < 0)
+        return err;
     j->enforce = dynamic_drop_expired(&j->next_layers.dynamic, now) > 0;
     return 0;
 }

@@ -138,6 +138,33 @@ static struct packet base_packet(const struct filter *f, const struct expansion 
     return p;
 }
 
+/* Nobody's address: TEST-NET-3 (RFC 5737), or out of 2001:db8::/32 (RFC 3849). */
+static struct ip ip_of_nobody(enum family f, struct rng *r)
+{
+    uint64_t low = rng_below(r, 256);
+    return f == FAMILY_4 ? (struct ip){0, 0xcb007100 + low}
+                         : (struct ip){0x20010db8ffff0000ULL, low};
+}
+
+/* A packet in the middle of the filter that no exemption, tag or martian rule is about, so that
+ * each filter is asked about at least once for its own sake. */
+static struct packet plain_packet(const struct packet *base, const struct expansion *x,
+                                  struct rng *r)
+{
+    struct packet p = *base;
+    bool out = x->src->kind == ADDR_ME && x->dst->kind != ADDR_ME;
+    p.meta = (struct packet_meta){.dir = out ? DIR_OUT : DIR_IN, .zone = base->meta.zone};
+    if (x->src->kind == ADDR_ANY)
+        p.src = ip_of_nobody(p.family, r);
+    if (x->dst->kind == ADDR_ANY)
+        p.dst = ip_of_nobody(p.family, r);
+    if (!x->sport && proto_has_ports(p.proto))
+        p.sport = (uint16_t)(40000 + rng_below(r, 1000));
+    if (!x->dport && proto_has_ports(p.proto))
+        p.dport = (uint16_t)(41000 + rng_below(r, 1000));
+    return p;
+}
+
 static unsigned address_corners(const struct addr *a, bool source, const struct packet *base,
                                 struct packet *out)
 {
@@ -174,6 +201,7 @@ unsigned probe_corners(const struct filter *f, const struct host *h, struct rng 
     struct expansion x = expansion_at(f, rng_below(r, expansion_count(f)));
     struct packet base = base_packet(f, &x, h, r);
     unsigned n = 0;
+    out[n++] = plain_packet(&base, &x, r);
     out[n++] = base;
     n += address_corners(x.src, true, &base, &out[n]);
     n += address_corners(x.dst, false, &base, &out[n]);

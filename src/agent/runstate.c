@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "files.h"
 
@@ -57,7 +58,14 @@ int runstate_write(const char *dir, const struct runstate *s, const struct count
     memcpy(data, &h, sizeof(h));
     /* Worthless after a reboot; damaged, it costs the counters, not a verdict. */
     int err = file_replace_volatile(dir, RUNSTATE_NAME, data, len);
-    return err < 0 ? diag_errno(d, err, "cannot write '%s/%s'", dir, RUNSTATE_NAME) : 0;
+    return err < 0 ? file_replace_failed(dir, RUNSTATE_NAME, err, d) : 0;
+}
+
+void runstate_remove(const char *dir)
+{
+    char path[4096];
+    if (snprintf(path, sizeof(path), "%s/%s", dir, RUNSTATE_NAME) < (int)sizeof(path))
+        (void)unlink(path); /* if it stays, the caller's next write fails */
 }
 
 static bool header_is_valid(char *data, size_t len, struct header *ret)

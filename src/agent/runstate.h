@@ -15,6 +15,8 @@ struct runstate {
 _must_check_ int runstate_write(const char *dir, const struct runstate *s,
                                 const struct counter_ids *ids, const struct snapshot_origin *o,
                                 struct diag *d);
+/* Gives its room on the disk back. */
+void runstate_remove(const char *dir);
 /* Fills *s and the empty *ids. -ENOENT if there is none for this boot and namespace, -EIO if it
  * is damaged (ids may then hold a part: throw it away). */
 _must_check_ int runstate_read(const char *dir, const struct snapshot_origin *o,

@@ -64,10 +64,10 @@ int snapshot_print(const struct dynamic *l, const struct snapshot_origin *o, cha
         if (json_array_append_new(filters, j) < 0)
             return -ENOMEM;
     }
-    _cleanup_(json_decrefp) json_t *root =
-        json_pack("{s:i, s:s, s:I, s:I, s:I, s:O}", "format", FORMAT, "boot_id", o->boot_id,
-                  "netns_cookie", (json_int_t)o->netns_cookie, "next_id", (json_int_t)l->next_id,
-                  "n_filters", (json_int_t)l->n, "filters", filters);
+    _cleanup_(json_decrefp) json_t *root = json_pack(
+        "{s:i, s:s, s:I, s:I, s:I, s:I, s:O}", "format", FORMAT, "boot_id", o->boot_id,
+        "netns_cookie", (json_int_t)o->netns_cookie, "generation", (json_int_t)o->generation,
+        "next_id", (json_int_t)l->next_id, "n_filters", (json_int_t)l->n, "filters", filters);
     char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     if (!text)
         return -ENOMEM;
@@ -125,35 +125,47 @@ static int entries_from_json(json_t *filters, struct dynamic *l, struct diag *d)
     return 0;
 }
 
-int snapshot_parse(const char *text, size_t len, const struct snapshot_origin *o, struct diag *d,
-                   struct dynamic *ret)
+/* *ret_strange: why it does not tell what is in force, NULL if it does. */
+static int parse(const char *text, size_t len, const struct snapshot_origin *o, struct diag *d,
+                 struct dynamic *ret, const char **ret_strange)
 {
     _cleanup_(json_decrefp) json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     _cleanup_(dynamic_done) struct dynamic l = {0};
     int format;
     const char *boot_id;
     json_int_t cookie, next_id, n_filters;
+    json_int_t generation = INT64_MAX; /* earlier builds did not write it */
     json_t *filters;
     if (!root)
         return corrupt(d, "not JSON");
-    if (json_unpack(root, "{s:i, s:s, s:I, s:I, s:I, s:o}", "format", &format, "boot_id", &boot_id,
-                    "netns_cookie", &cookie, "next_id", &next_id, "n_filters", &n_filters,
-                    "filters", &filters) < 0)
+    if (json_unpack(root, "{s:i, s:s, s:I, s?I, s:I, s:I, s:o}", "format", &format, "boot_id",
+                    &boot_id, "netns_cookie", &cookie, "generation", &generation, "next_id",
+                    &next_id, "n_filters", &n_filters, "filters", &filters) < 0)
         return corrupt(d, "a member is missing");
     if (format != FORMAT)
         return corrupt(d, "unknown format");
     if (next_id < 0 || next_id >= UINT32_MAX || !json_is_array(filters) ||
         (size_t)n_filters != json_array_size(filters))
         return corrupt(d, "the number of filters is not what it says");
-    if (strcmp(boot_id, o->boot_id) == 0) {
-        l.next_id = (uint32_t)next_id;
-        int err = (uint64_t)cookie == o->netns_cookie ? entries_from_json(filters, &l, d) : 0;
-        if (err < 0)
-            return err;
-    }
+    bool same_boot = strcmp(boot_id, o->boot_id) == 0;
+    bool ours = same_boot && (uint64_t)cookie == o->netns_cookie;
+    l.next_id = same_boot ? (uint32_t)next_id : 0;
+    int err = ours ? entries_from_json(filters, &l, d) : 0;
+    if (err < 0)
+        return err;
     *ret = l;
+    *ret_strange = !ours ? "belongs to another boot or another namespace"
+                   : (uint64_t)generation < o->generation ? "is older than these"
+                                                          : NULL;
     l = (struct dynamic){0};
     return 0;
+}
+
+int snapshot_parse(const char *text, size_t len, const struct snapshot_origin *o, struct diag *d,
+                   struct dynamic *ret)
+{
+    const char *strange;
+    return parse(text, len, o, d, ret, &strange);
 }
 
 int snapshot_write(const char *dir, const struct dynamic *l, const struct snapshot_origin *o,
@@ -165,7 +177,17 @@ int snapshot_write(const char *dir, const struct dynamic *l, const struct snapsh
         return err;
     /* Worthless after a reboot, but a torn one would refuse the start. */
     err = file_replace_whole(dir, SNAPSHOT_NAME, text, strlen(text));
-    return err < 0 ? diag_errno(d, err, "cannot write '%s/%s'", dir, SNAPSHOT_NAME) : 0;
+    return err < 0 ? file_replace_failed(dir, SNAPSHOT_NAME, err, d) : 0;
+}
+
+/* The file that names the blocks in force is not here. */
+static int not_here(const char *path, const char *why, struct diag *d)
+{
+    int err = diag_fail(d, DIAG_CORRUPT, "filters are in force, but '%s' with the dynamic ones %s",
+                        path, why);
+    diag_hint(d, "portwardd --runtime-dir with the directory of the agent before, or "
+                 "--forget-dynamic");
+    return err;
 }
 
 int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_exist, struct diag *d,
@@ -182,20 +204,23 @@ int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_ex
         *ret = (struct dynamic){0};
         return 0;
     }
-    if (err == -ENOENT) {
-        err = diag_fail(d, DIAG_CORRUPT,
-                        "filters are in force, but '%s' with the dynamic ones is missing", path.s);
-        diag_hint(d, "portwardd --runtime-dir with the directory of the agent before, or "
-                     "--forget-dynamic");
-        return err;
-    }
+    if (err == -ENOENT)
+        return not_here(path.s, "is missing", d);
     if (err < 0)
         return diag_errno(d, err, "cannot read '%s'", path.s);
-    err = snapshot_parse(text, len, o, d, ret);
+    _cleanup_(dynamic_done) struct dynamic l = {0};
+    const char *strange = NULL;
+    err = parse(text, len, o, d, &l, &strange);
     if (err < 0 && d->code == DIAG_CORRUPT) {
         struct diag why = *d;
         err = diag_fail(d, why.code, "'%s': %s", path.s, why.message);
         diag_hint(d, "%s", why.hint);
     }
-    return err;
+    if (err < 0)
+        return err;
+    if (strange && must_exist)
+        return not_here(path.s, strange, d);
+    *ret = l;
+    l = (struct dynamic){0};
+    return 0;
 }

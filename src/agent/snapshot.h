@@ -10,6 +10,7 @@ enum { BOOT_ID_BYTES = 37, SNAPSHOT_BYTES_MAX = 256 * 1024 * 1024 };
 struct snapshot_origin {
     char boot_id[BOOT_ID_BYTES];
     uint64_t netns_cookie;
+    uint64_t generation; /* writing: the one that the layer is part of; reading: the one in force */
 };
 /* Boot id of the running kernel (random(4), /proc/sys/kernel/random/boot_id). */
 _must_check_ int snapshot_boot_id(char ret[BOOT_ID_BYTES]);
@@ -25,7 +26,8 @@ _must_check_ int snapshot_parse(const char *text, size_t len, const struct snaps
 #define SNAPSHOT_NAME "dynamic.json"
 _must_check_ int snapshot_write(const char *dir, const struct dynamic *l,
                                 const struct snapshot_origin *o, struct diag *d);
-/* must_exist: a missing file is an error like a damaged one, because an image is in force that
- * may hold dynamic blocks; else it gives an empty layer. */
+/* must_exist: a missing file, or one of another origin or of an earlier generation, is an error
+ * like a damaged one, because an image is in force that may hold dynamic blocks; else it gives an
+ * empty layer. */
 _must_check_ int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_exist,
                                struct diag *d, struct dynamic *ret);

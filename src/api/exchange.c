@@ -246,10 +246,15 @@ static void run(struct exchange *x)
         answer_diag(r);
     else
         route_run(r, x->body, x->body_len);
-    x->conn->server->body_bytes -= x->body_cap; /* the text is not needed any more */
+    /* The text itself is not needed any more. What was made of it is, while a change waits: until
+     * then it counts as before. */
     free(x->body);
     x->body = NULL;
-    x->body_len = x->body_cap = 0;
+    x->body_len = 0;
+    if (r->waiting)
+        return;
+    x->conn->server->body_bytes -= x->body_cap;
+    x->body_cap = 0;
 }
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,

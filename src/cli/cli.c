@@ -177,6 +177,9 @@ static int dispatch(struct cli *c, int argc, char *const *argv)
         cli_help_all(c->env->out);
         return 0;
     }
+    if (c->args.given[OPT_HELP] && c->args.n_words == 1 &&
+        cli_help_object(c->args.words[0], c->env->out))
+        return 0;
     c->command = cli_command_find(c->args.words, c->args.n_words, &d, &n_verb);
     if (!c->command)
         return cli_fail(c, &d);
@@ -201,7 +204,10 @@ int cli_run(const struct cli_env *env, int argc, char *const *argv)
     err = fflush(env->out) != 0 || ferror(env->out) ? errno : 0;
     /* Whoever closed our output (| head) does not want to hear of it. */
     if (err != 0 && err != EPIPE) {
-        (void)fprintf(env->err, "portward: cannot write the output: %s\n", strerror(err));
+        struct diag d;
+
+        (void)diag_errno(&d, err, "cannot write the output");
+        (void)fprintf(env->err, "portward: %s\n", d.message);
         return code ? code : 1;
     }
     return code;

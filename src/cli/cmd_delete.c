@@ -19,8 +19,13 @@ static int add_filter_item(struct cli *c, char *const *words, int n, json_t *ite
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
     struct filter f;
     struct diag d;
-    int code = cli_join(c, NULL, words, n, &text);
+    int code;
 
+    if (n == 1 && !strchr(words[0], ' ') && strcmp(words[0], "block") != 0 &&
+        strcmp(words[0], "permit") != 0)
+        return cli_fail_usage(c, "portward list --layer dynamic",
+                              "'%s' is neither an id nor a filter", words[0]);
+    code = cli_join(c, NULL, words, n, &text);
     if (code)
         return code;
     filter_init(&f);

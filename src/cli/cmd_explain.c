@@ -91,7 +91,7 @@ static void put_verdict(struct cli *c, const json_t *data)
 {
     const char *decider = cli_str(data, "decider"), *verdict = cli_str(data, "verdict");
     const json_t *winner = json_object_get(data, "winner");
-    const char *policy = cli_str(winner, "policy");
+    const char *policy = cli_str(winner, "policy"), *exemption = cli_str(data, "exemption");
 
     cli_put_styled(c, cli_action_style(verdict), verdict);
     if (strcmp(decider, "filter") == 0 && json_is_object(winner)) {
@@ -115,9 +115,9 @@ static void put_verdict(struct cli *c, const json_t *data)
     } else {
         (void)fputs(" by ", c->env->out);
         cli_put(c, decider);
-        if (*cli_str(data, "exemption")) {
+        if (*exemption && strcmp(exemption, decider) != 0) {
             (void)fputs(": ", c->env->out);
-            cli_put(c, cli_str(data, "exemption"));
+            cli_put(c, exemption);
         }
     }
     (void)fputc('\n', c->env->out);

@@ -214,10 +214,16 @@ static int without_agent(struct cli *c, const struct diag *d)
     _cleanup_(cli_pins_done) struct cli_pins pins = {0};
     uint64_t cookie = 0;
     const char *unknown = read_pins(c, &cookie, &pins);
+    json_t *data = kernel_json(unknown, cookie, &pins);
+    struct diag shown = *d;
 
+    /* The usual hint says that the kernel goes on: not where it is known that it does not. */
+    if (d->code == DIAG_AGENT &&
+        strcmp(cli_str(json_object_get(data, "enforcement"), "state"), "none") == 0)
+        diag_hint(&shown, "systemctl start portwardd");
     if (!c->json)
         show_kernel(c, unknown, cookie, &pins);
-    return cli_fail_with_data(c, d, kernel_json(unknown, cookie, &pins));
+    return cli_fail_with_data(c, &shown, data);
 }
 
 int cmd_status(struct cli *c)

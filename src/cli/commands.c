@@ -18,17 +18,17 @@ const struct cli_command cli_commands[] = {
      "    portward block in udp port 1434\n"
      "    portward block in tcp port 135,445 from 198.51.100.0/24 for 2h\n"
      "    portward block in tcp port 445 override reason \"SMB worm\"\n",
-     "Adds one dynamic filter. It ends when it expires, by 'delete' or 'flush', or when the\n"
-     "host reboots; no stop, restart or crash of the agent lifts it. The same filter again\n"
-     "extends it. More specific permits stay, and are listed.\n",
+     "Adds one dynamic filter. It ends when it expires, by 'delete' or 'flush', or\n"
+     "when the host reboots; no stop, restart or crash of the agent lifts it. The\n"
+     "same filter again extends it. More specific permits stay, and are listed.\n",
      OPTION_BIT(OPT_STRICT), CMD_MUTATES, 1, -1, cmd_block},
 
     {"permit", "FILTER [for DUR] [reason TEXT]", "permit packets now",
      "    portward permit in tcp port 135 from 10.1.1.0/24\n"
      "    portward permit out udp to 192.0.2.53 port 53 for 15m\n",
-     "Adds one dynamic filter. It ends when it expires, by 'delete' or 'flush', when the agent\n"
-     "is stopped, or when the host reboots. The more specific filter decides; between equals\n"
-     "block wins.\n",
+     "Adds one dynamic filter. It ends when it expires, by 'delete' or 'flush',\n"
+     "when the agent is stopped, or when the host reboots. The more specific\n"
+     "filter decides; between equals block wins.\n",
      0, CMD_MUTATES, 1, -1, cmd_permit},
 
     {"list", "[--layer LAYER] [--policy NAME] [--all]", "filters in force, with hits",
@@ -61,7 +61,8 @@ const struct cli_command cli_commands[] = {
      "    portward policy load rpc.pw\n"
      "    portward policy load rpc.pw --replace\n"
      "    portward policy show A | portward policy load - --name B\n",
-     "Changes packets only if the policy is assigned. On an error nothing is stored.\n",
+     "Changes packets only if the policy is assigned. After an error nothing is\n"
+     "stored.\n",
      OPTION_BIT(OPT_NAME) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES, 1, 1, cmd_policy_load},
 
     {"policy save", "NAME FILE|-", "write a policy to a file that 'policy load' takes",
@@ -119,8 +120,8 @@ const struct cli_command cli_commands[] = {
     {"rule add", "POLICY NAME FILTER [--create] [--replace]", "add a rule to a policy",
      "    portward rule add \"Block RPC Ports\" \"Block 135\" block in tcp port 135\n"
      "    portward rule add --create Web \"Allow HTTP\" permit in tcp port 80,443\n",
-     "The filter begins with its action. An existing name with another filter is refused (5)\n"
-     "unless --replace.\n",
+     "The filter begins with its action. An existing name with another filter is\n"
+     "refused (5) unless --replace.\n",
      OPTION_BIT(OPT_CREATE) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES, 3, -1, cmd_rule_add},
 
     {"rule delete", "POLICY NAME", "delete a rule of a policy",
@@ -129,10 +130,11 @@ const struct cli_command cli_commands[] = {
 
     {"explain", "PACKET [--live] [--expect VERDICT]", "say what decides a packet, and why",
      "    portward explain in tcp from 10.1.1.7 to me port 135\n"
-     "    portward explain in udp from 2001:db8::7 port 53 to me port 1434 on eth0 --live\n"
+     "    portward explain in udp from 2001:db8::7 to me port 1434 on eth0 --live\n"
      "    portward explain in tcp from 198.51.100.7 to me port 445 --expect block\n",
-     "--live also runs the packet through the loaded program, which changes nothing, and exits\n"
-     "1 if it disagrees. Source port not given: 49152. A TCP packet is a SYN unless 'ack'.\n",
+     "--live also runs the packet through the loaded program, which changes\n"
+     "nothing, and exits 1 if it disagrees. Source port not given: 49152. A TCP\n"
+     "packet is a SYN unless 'ack'.\n",
      OPTION_BIT(OPT_LIVE) | OPTION_BIT(OPT_EXPECT), 0, 1, -1, cmd_explain},
 
     {"counters", "[--policy NAME] [--reset]", "packets and bytes per filter",
@@ -185,7 +187,7 @@ static bool fail_second_word(char *const *words, int n_words, struct diag *d)
     if (n == 0)
         return false;
     if (n_words < 2) {
-        (void)diag_fail(d, DIAG_USAGE, "what with '%s'?", words[0]);
+        (void)diag_fail(d, DIAG_USAGE, "'%s' needs a word after it", words[0]);
         diag_hint(d, "portward %s, then one of: %s", words[0], list);
         return true;
     }

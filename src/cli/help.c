@@ -5,6 +5,8 @@
 
 #include "cli/command.h"
 
+enum { OPTION_COLUMN = 29 };
+
 void cli_help_all(FILE *out)
 {
     (void)fputs("examples:\n"
@@ -20,6 +22,26 @@ void cli_help_all(FILE *out)
     (void)fputs("\nMore about one: portward COMMAND --help. Manual: man portward\n", out);
 }
 
+bool cli_help_object(const char *object, FILE *out)
+{
+    size_t len = strlen(object);
+    bool any = false;
+
+    for (size_t i = 0; i < cli_n_commands; i++) {
+        const struct cli_command *cmd = &cli_commands[i];
+
+        if (strncmp(cmd->name, object, len) != 0 || cmd->name[len] != ' ')
+            continue;
+        if (!any)
+            (void)fprintf(out, "commands of '%s':\n", object);
+        any = true;
+        (void)fprintf(out, "    %-16s  %s\n", cmd->name, cmd->summary);
+    }
+    if (any)
+        (void)fputs("\nMore about one: portward COMMAND --help. Manual: man portward\n", out);
+    return any;
+}
+
 static void help_option(const struct cli_option *o, FILE *out)
 {
     char left[96];
@@ -30,7 +52,10 @@ static void help_option(const struct cli_option *o, FILE *out)
                    : o->argument_optional ? "[="
                                           : " ",
                    o->argument ? o->argument : "", o->argument_optional ? "]" : "");
-    (void)fprintf(out, "    %-28s  %s\n", left, o->help);
+    if (strlen(left) > OPTION_COLUMN) /* its help goes to a line of its own */
+        (void)fprintf(out, "    %s\n    %-*s  %s\n", left, OPTION_COLUMN, "", o->help);
+    else
+        (void)fprintf(out, "    %-*s  %s\n", OPTION_COLUMN, left, o->help);
 }
 
 void cli_help_command(const struct cli_command *cmd, FILE *out)
@@ -47,19 +72,17 @@ void cli_help_command(const struct cli_command *cmd, FILE *out)
         (void)fputs("    Without the agent it says what the kernel holds.\n", out);
     if (cmd->flags & CMD_ASKS)
         (void)fputs("    It asks first; without a terminal it needs -y.\n", out);
-    for (int scope = SCOPE_OWN; scope >= SCOPE_ALL; scope--) {
-        bool headed = false;
-
+    for (int scope = SCOPE_OWN, headed = -1; scope >= SCOPE_ALL; scope--) {
         for (int i = 0; i < _OPT_MAX; i++) {
             const struct cli_option *o = cli_option((enum cli_option_id)i);
 
             if ((int)o->scope != scope || o->not_yet ||
                 !cli_command_takes(cmd, (enum cli_option_id)i))
                 continue;
-            if (!headed)
+            if (headed != (scope == SCOPE_ALL))
                 (void)fputs(scope == SCOPE_ALL ? "\noptions of all commands:\n" : "\noptions:\n",
                             out);
-            headed = true;
+            headed = scope == SCOPE_ALL;
             help_option(o, out);
         }
     }

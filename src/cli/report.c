@@ -115,8 +115,7 @@ int cli_report_error(struct cli *c, const json_t *doc)
     return (int)cli_int(doc, "exit", 1);
 }
 
-/* Things to know that are no reason to worry; the second one stands in the line of the filter
- * itself. */
+/* Things to know that are no reason to worry. */
 static bool is_note(const char *code)
 {
     return strcmp(code, "forwarded-not-covered") == 0;
@@ -133,8 +132,6 @@ void cli_report_warnings(struct cli *c, const json_t *doc)
         struct diag d;
 
         api_diag_from_json(w, &d);
-        if (strcmp(code, "ends-at-reboot") == 0)
-            continue;
         if (!is_note(code)) {
             put_rendered(c, &d, /* warning= */ true);
         } else if (!c->quiet) {

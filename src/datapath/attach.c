@@ -157,18 +157,12 @@ static int take_programs(struct attach *at, int in_fd, int out_fd)
 
 int attach_set_programs(struct attach *at, int prog_in_fd, int prog_out_fd)
 {
-    int error = take_programs(at, prog_in_fd, prog_out_fd), changes = 0;
+    int r = take_programs(at, prog_in_fd, prog_out_fd), changes = 0;
 
-    if (error < 0)
-        return error;
-    for (size_t i = 0; i < at->n; i++) {
-        int r = at->v[i].role == IFACE_NONE ? 0 : bring_about(at, &at->v[i], &changes);
-
-        /* Gone already, its RTM_DELLINK is under way. */
-        if (r < 0 && r != -ENODEV && !error)
-            error = r;
-    }
-    return error;
+    for (size_t i = 0; !r && i < at->n; i++)
+        if (at->v[i].role != IFACE_NONE)
+            (void)bring_about(at, &at->v[i], &changes);
+    return r;
 }
 
 static bool host_has(const struct host *h, uint32_t ifindex)

@@ -44,8 +44,9 @@ void attach_freep(struct attach **at);
 _must_check_ int attach_iface(struct attach *at, const struct iface *f);
 /* The interface is gone from this namespace: closes and unpins. Unknown ifindex is fine. */
 void attach_forget(struct attach *at, uint32_t ifindex);
-/* Other programs from now on; existing links are updated one by one. On error the first errno
- * is returned, the others are updated all the same, attach_reconcile() repeats the rest. */
+/* Other programs from now on; existing links are updated one by one. The errno of an interface
+ * that fails is kept for attach_status(), and attach_reconcile() tries again. Negative: nothing
+ * was changed. */
 _must_check_ int attach_set_programs(struct attach *at, int prog_in_fd, int prog_out_fd);
 /* Compares hooks, programs and pins of every interface of the host with what should be,
  * repairs, and forgets interfaces the host no longer has. Number of directions that had to be

@@ -58,8 +58,14 @@ static int collect(const char *pin_root, uint64_t cookie)
 {
     struct pins p = PINS_INIT;
     unsigned n, alive;
-    int r = pins_open_existing(pin_root, cookie, &p);
+    int r = pins_name(pin_root, cookie, &p);
 
+    /* A lock that we held only to look would turn away an agent that starts just now. */
+    if (!r)
+        r = pins_links(&p, &n, &alive);
+    if (r < 0 || n == 0 || alive > 0)
+        return 0;
+    r = pins_open_existing(pin_root, cookie, &p);
     if (r < 0)
         return 0; /* held, or removed by somebody else */
     r = pins_links(&p, &n, &alive);

@@ -10,15 +10,14 @@
 
 #include "images.h"
 
-static void close_chunks(struct counters *c)
+static void close_chunks(struct counters *c, uint32_t n_left)
 {
-    while (c->n > 0)
+    while (c->n > n_left)
         close_p(&c->chunk[--c->n]);
 }
 
-int counters_reopen(struct counters *c)
+static int open_chunks(struct counters *c)
 {
-    close_chunks(c);
     for (uint32_t i = 0; i < PW_CHUNKS; i++) {
         int fd = image_map_at(c->outer_fd, i);
 
@@ -42,7 +41,7 @@ int counters_open(int outer_fd, struct counters *ret)
     c->per_cpu = calloc(c->n_cpus, sizeof(*c->per_cpu));
     if (!c->per_cpu)
         return -ENOMEM;
-    int r = counters_reopen(c);
+    int r = open_chunks(c);
     if (r < 0)
         counters_done(c);
     return r;
@@ -50,7 +49,7 @@ int counters_open(int outer_fd, struct counters *ret)
 
 void counters_done(struct counters *c)
 {
-    close_chunks(c);
+    close_chunks(c, 0);
     free(c->per_cpu);
     c->per_cpu = NULL;
 }
@@ -59,6 +58,7 @@ int counters_grow(struct counters *c, uint32_t n_ids, struct diag *d, struct wor
 {
     uint32_t need = n_ids / PW_CHUNK_IDS + (n_ids % PW_CHUNK_IDS != 0);
 
+    c->n_before = c->n;
     if (need > PW_CHUNKS)
         return diag_fail(d, DIAG_LIMIT, "too many counters: %u, limit %u", n_ids,
                          (unsigned)PW_CHUNKS * PW_CHUNK_IDS);
@@ -73,6 +73,11 @@ int counters_grow(struct counters *c, uint32_t n_ids, struct diag *d, struct wor
         c->chunk[c->n++] = fd;
     }
     return 0;
+}
+
+void counters_shrink(struct counters *c)
+{
+    close_chunks(c, c->n_before);
 }
 
 /* Chunk and index of an id; -1 if there is no such chunk. */

@@ -64,6 +64,20 @@ static void undop(struct datapath **dp)
         *dp = undo(*dp);
 }
 
+/* *ret stays as it is if the slot is empty. */
+static int read_candidate(struct datapath *dp, uint64_t *ret)
+{
+    struct img_header h;
+    _cleanup_(close_p) int fd = image_map_at(dp->set.progs.map[MAP_ROOTS], PW_ROOT_CANDIDATE);
+
+    if (fd < 0)
+        return fd == -ENOENT ? 0 : fd;
+    int r = image_map_header(fd, &h);
+    if (!r && h.generation > *ret)
+        *ret = h.generation;
+    return r;
+}
+
 static int read_generation(struct datapath *dp)
 {
     struct img_header h;
@@ -76,7 +90,8 @@ static int read_generation(struct datapath *dp)
         return r;
     dp->generation = h.generation;
     dp->adopted = dp->set.origin == SET_ADOPTED && h.generation != 0;
-    return 0;
+    dp->newest = h.generation;
+    return read_candidate(dp, &dp->newest);
 }
 
 static int open_hooks(struct datapath *dp, enum hook_mode hook, struct diag *d)
@@ -222,9 +237,19 @@ int datapath_rtnl_process(struct datapath *dp, unsigned *ret_changes)
     return rtnl_process(dp->rtnl, ret_changes);
 }
 
+int datapath_resync(struct datapath *dp, unsigned *ret_changes)
+{
+    return rtnl_resync(dp->rtnl, ret_changes);
+}
+
 int datapath_reconcile(struct datapath *dp)
 {
-    int n = dp->attaching ? attach_reconcile(dp->attach, datapath_host(dp)) : 0;
+    int remade = pins_repair(&dp->pins);
+    int n = remade > 0;
+
+    if (remade == -EBUSY) /* another agent took the name, and the hooks are its business */
+        return 0;
+    n += dp->attaching ? attach_reconcile(dp->attach, datapath_host(dp)) : 0;
 
     return n + (dp->waits_beside ? 0 : set_repair(&dp->pins, &dp->set));
 }

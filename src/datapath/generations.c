@@ -53,7 +53,7 @@ int datapath_candidate(struct datapath *dp, const struct image *img, uint32_t n_
     int r = candidate(dp, img, n_counters, d);
     if (r < 0) {
         forget_candidate(dp);
-        counters_reopen(&dp->counters); /* chunks that the kernel did not get */
+        counters_shrink(&dp->counters);
         return r;
     }
     dp->candidate_generation = img->generation;
@@ -96,10 +96,11 @@ int generations_replace_set(struct datapath *dp)
 {
     int r =
         attach_set_programs(dp->attach, dp->set.progs.prog[PROG_IN], dp->set.progs.prog[PROG_OUT]);
-    int pinned = set_take_place(&dp->pins, &dp->set);
 
+    if (r < 0) /* the old set stays in force, the next flip tries again */
+        return r;
     dp->waits_beside = false;
-    return r < 0 ? r : pinned;
+    return set_take_place(&dp->pins, &dp->set);
 }
 
 static int flipped(struct datapath *dp)
@@ -126,10 +127,15 @@ int datapath_worker_process(struct datapath *dp)
     if (error < 0) {
         forget_candidate(dp);
         if (kind == JOB_CANDIDATE)
-            counters_reopen(&dp->counters);
+            counters_shrink(&dp->counters);
         return error;
     }
     return kind == JOB_FLIP ? flipped(dp) : 0;
+}
+
+uint64_t datapath_newest(const struct datapath *dp)
+{
+    return dp->newest;
 }
 
 uint64_t datapath_generation(const struct datapath *dp)

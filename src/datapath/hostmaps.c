@@ -60,7 +60,8 @@ static int iface_set(void *u, const struct iface *f, bool is_new _unused_)
         .flags =
             (uint8_t)((f->stacked ? PW_IF_STACKED : 0) | (f->forwarding4 ? PW_IF_FORWARDING4 : 0) |
                       (f->forwarding6 ? PW_IF_FORWARDING6 : 0) |
-                      (f->accept_local ? PW_IF_ACCEPT_LOCAL : 0)),
+                      (f->accept_local ? PW_IF_ACCEPT_LOCAL : 0) |
+                      (f->ethernet ? PW_IF_ETHERNET : 0)),
         .zone = f->zone,
     };
 

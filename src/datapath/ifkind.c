@@ -4,7 +4,8 @@
  * fails closed for those that do not.
  *
  * Ports of hsr are NORMAL on purpose: they have no master the kernel would report, and what
- * they carry is not IP to the classifier. */
+ * they carry is not IP to the classifier. Those of batadv too: it takes its own EtherType only,
+ * all other packets stay with the device, which may well have addresses. */
 #include "ifkind.h"
 
 #include <string.h>
@@ -17,7 +18,7 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-    {"batadv", .stacked = true, .makes_ports = true},
+    {"batadv", .stacked = true},
     {"bond", .stacked = true, .makes_ports = true},
     {"bridge", .stacked = true, .makes_ports = true},
     {"hsr", .stacked = true, .makes_ports = true},

@@ -25,6 +25,7 @@ struct datapath {
     struct rtnl *rtnl;
     bool adopted;
     uint64_t generation; /* of the active image */
+    uint64_t newest;     /* of any slot, at open */
     enum install install;
     bool job_runs;
     int candidate_fd;

@@ -116,6 +116,49 @@ int pins_open(const char *root, uint64_t cookie, struct diag *d, struct pins *re
     return 0;
 }
 
+int pins_name(const char *root, uint64_t cookie, struct pins *ret)
+{
+    *ret = (struct pins)PINS_INIT;
+    return dir_name(root, cookie, ret->dir);
+}
+
+/* The locked directory is still the one of that name. */
+static bool is_in_place(const struct pins *p)
+{
+    struct stat held, now;
+
+    return fstat(p->lock_fd, &held) == 0 && stat(p->dir, &now) == 0 && held.st_ino == now.st_ino &&
+           held.st_dev == now.st_dev;
+}
+
+static int make_root(const struct pins *p)
+{
+    char root[PINS_PATH_BYTES];
+
+    snprintf(root, sizeof(root), "%.*s", (int)(strrchr(p->dir, '/') - p->dir), p->dir);
+    return mkdir(root, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int pins_repair(struct pins *p)
+{
+    if (!is_in_place(p)) {
+        struct pins again = *p;
+        int r = make_root(p);
+
+        again.lock_fd = -1;
+        if (!r)
+            r = make_and_lock(&again);
+        if (r < 0)
+            return r;
+        close_p(&p->lock_fd);
+        *p = again;
+    } else if (pins_has(p, "link", NULL)) {
+        return 0;
+    }
+    int r = pins_mkdir(p, "link");
+    return r < 0 ? r : 1;
+}
+
 void pins_close(struct pins *p)
 {
     close_p(&p->lock_fd);

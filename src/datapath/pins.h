@@ -23,6 +23,11 @@ struct pins {
 _must_check_ int pins_netns_cookie(uint64_t *ret);
 /* Makes sure that root lies in a bpffs, makes directory and lock. -EBUSY: somebody holds it. */
 _must_check_ int pins_open(const char *root, uint64_t cookie, struct diag *d, struct pins *ret);
+/* Makes the directory and <dir>/link again and locks it, if somebody removed them: 1, else 0.
+ * -EBUSY: another agent was faster. */
+_must_check_ int pins_repair(struct pins *p);
+/* Names the directory without opening or locking it: for pins_links(). */
+_must_check_ int pins_name(const char *root, uint64_t cookie, struct pins *ret);
 /* Only if it exists; -ENOENT. */
 _must_check_ int pins_open_existing(const char *root, uint64_t cookie, struct pins *ret);
 void pins_close(struct pins *p);

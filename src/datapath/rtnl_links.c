@@ -89,6 +89,7 @@ static struct iface derive(const struct rtnl *r, const struct link *l)
         .ifindex = m->ifindex,
         .role = ifkind_role(&kind),
         .stacked = ifkind_stacked(&kind),
+        .ethernet = m->ethernet,
         .forwarding4 = m->forwarding4,
         /* ip6_forward() asks only these two, not the interface's own `forwarding`. */
         .forwarding6 = r->forwarding6_all || m->force_forwarding6,
@@ -111,9 +112,9 @@ static bool dhcp_eq(const struct iface *a, const struct iface *b)
 static bool iface_eq(const struct iface *a, const struct iface *b)
 {
     return a->ifindex == b->ifindex && !strcmp(a->name, b->name) && a->role == b->role &&
-           a->stacked == b->stacked && a->forwarding4 == b->forwarding4 &&
-           a->forwarding6 == b->forwarding6 && a->accept_local == b->accept_local &&
-           a->zone == b->zone && dhcp_eq(a, b);
+           a->stacked == b->stacked && a->ethernet == b->ethernet &&
+           a->forwarding4 == b->forwarding4 && a->forwarding6 == b->forwarding6 &&
+           a->accept_local == b->accept_local && a->zone == b->zone && dhcp_eq(a, b);
 }
 
 static void refresh(struct rtnl *r, size_t i, bool is_new)

@@ -11,6 +11,7 @@
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
 
 #include "rtnl_attr.h"
@@ -158,6 +159,7 @@ bool rtnl_parse_link(const struct nlmsghdr *nlh, struct rtnl_link_msg *ret)
     m.ifindex = (uint32_t)ifi->ifi_index;
     m.up = ifi->ifi_flags & IFF_UP;
     m.loopback = ifi->ifi_flags & IFF_LOOPBACK;
+    m.ethernet = ifi->ifi_type == ARPHRD_ETHER;
     struct attr_walk w = attr_walk_message(nlh, sizeof(*ifi));
 
     ATTR_FOR_EACH(a, w)

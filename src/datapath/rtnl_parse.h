@@ -16,7 +16,7 @@ struct rtnl_link_msg { /* RTM_NEWLINK, RTM_DELLINK */
     char kind[RTNL_KIND_BYTES], slave_kind[RTNL_KIND_BYTES];
     uint32_t lower;     /* IFLA_LINK in this namespace, 0 = none */
     uint32_t vrf_table; /* of a VRF device, else 0 */
-    bool up, loopback, ipvlan_l3;
+    bool up, loopback, ethernet, ipvlan_l3;
     /* sysctls of this interface alone; false where the kernel sent none */
     bool forwarding4, accept_local, force_forwarding6;
 };

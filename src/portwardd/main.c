@@ -3,6 +3,7 @@
  * Started by systemd or by hand. Invariant: the API answers only while the desired state is in
  * force, between agent_start() and the end of agent_run(). Exit codes: portwardd(8). */
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -70,6 +71,7 @@ static int show(const struct diag *d, int err)
 /* 0 = go on, else exit with *ret. */
 static int read_options(int argc, char **argv, struct agent_options *o, bool *ret_check, int *ret)
 {
+    opterr = 0; /* the message is ours, like all others */
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         switch (c) {
         case OPTION_CONFIG:
@@ -96,6 +98,10 @@ static int read_options(int argc, char **argv, struct agent_options *o, bool *re
             *ret = puts("portwardd " PORTWARD_VERSION) < 0 ? EXIT_ERROR : 0;
             return 1;
         default:
+            (void)fprintf(stderr,
+                          "portwardd: unknown option or missing value: '%s'\n"
+                          "hint: portwardd --help\n",
+                          argv[optind - 1]);
             *ret = EXIT_USAGE;
             return 1;
         }
@@ -131,12 +137,27 @@ static int run(const struct agent_options *o, struct diag *d)
  * for a moment stays resident. */
 enum { RETURNED_BYTES = 128 * 1024 };
 
+/* Who starts us may have closed them. The next file opened would take the number, and events would
+ * be written into a client's connection or worse. */
+static int open_standard_files(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+        if (fd < 0)
+            return -errno;
+    } while (fd <= STDERR_FILENO);
+    return close(fd) < 0 ? -errno : 0;
+}
+
 int main(int argc, char **argv)
 {
     struct agent_options o = {0};
     struct diag d = {0};
     bool check = false;
     int code;
+    if (open_standard_files() < 0)
+        return EXIT_ERROR;
     (void)mallopt(M_MMAP_THRESHOLD, RETURNED_BYTES); /* only memory is at stake */
     if (read_options(argc, argv, &o, &check, &code))
         return code;

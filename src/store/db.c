@@ -32,10 +32,8 @@ int db_corrupt(const char *path, struct diag *d, const char *fmt, ...)
     return r;
 }
 
-int db_fail(struct store *s, struct diag *d)
+static int fail_with(const struct store *s, int code, const char *text, struct diag *d)
 {
-    int code = sqlite3_errcode(s->db) & 0xff; /* the primary code */
-    const char *text = sqlite3_errmsg(s->db);
     switch (code) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
@@ -45,6 +43,7 @@ int db_fail(struct store *s, struct diag *d)
     case SQLITE_FULL:
         (void)diag_fail(d, DIAG_SYSTEM, "database '%s': no space left, nothing was changed",
                         s->path);
+        diag_hint(d, "df -h %s", s->path);
         return -ENOSPC;
     case SQLITE_READONLY:
     case SQLITE_CANTOPEN:
@@ -60,6 +59,16 @@ int db_fail(struct store *s, struct diag *d)
     default: /* SQLite's codes, not an enum of ours */
         return diag_fail(d, DIAG_SYSTEM, "database '%s': %s", s->path, text);
     }
+}
+
+int db_fail(struct store *s, struct diag *d)
+{
+    return fail_with(s, sqlite3_errcode(s->db) & 0xff, sqlite3_errmsg(s->db), d);
+}
+
+int db_fail_code(struct store *s, int code, struct diag *d)
+{
+    return fail_with(s, code & 0xff, sqlite3_errstr(code), d); /* the primary code */
 }
 
 int db_prepare_all(struct store *s, struct diag *d)

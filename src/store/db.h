@@ -72,6 +72,8 @@ void stmt_resetp(sqlite3_stmt **st);
 
 /* Fills d from the connection's last error. */
 int db_fail(struct store *s, struct diag *d);
+/* The same for a code that SQLite returned without keeping it. */
+_must_check_ int db_fail_code(struct store *s, int code, struct diag *d);
 /* "database '...' is damaged: WHAT", with the hint what to do; -EIO. */
 int db_corrupt(const char *path, struct diag *d, const char *fmt, ...) _printf_(3, 4);
 

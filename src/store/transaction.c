@@ -5,9 +5,16 @@
  * given again, even if the change they were for was rolled back. */
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "db.h"
+
+/* What a commit writes after store_reserve(): numbers of generations, and pages around them. */
+enum { COMMIT_BYTES = 128 * 1024 };
 
 static const char *const counter_names[_COUNTER_MAX] = {"generation", "handle"};
 
@@ -172,6 +179,35 @@ int store_commit(struct store *s, struct diag *d)
     }
     s->in_transaction = false;
     return 0;
+}
+
+/* Blocks past the end of the log, which SQLite fills next. Its locks are on other files, so that
+ * opening and closing this one loses none. */
+static int reserve_log(struct store *s, struct diag *d)
+{
+    _cleanup_free_ char *name = NULL;
+    struct stat info;
+    if (asprintf(&name, "%s-wal", s->path) < 0) {
+        name = NULL;
+        return -ENOMEM;
+    }
+    _cleanup_(close_p) int fd = open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &info) < 0)
+        return diag_errno(d, errno, "cannot open '%s'", name);
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, info.st_size, COMMIT_BYTES) == 0 ||
+        errno == EOPNOTSUPP) /* such a file system tells at the commit only */
+        return 0;
+    return errno == ENOSPC ? db_fail_code(s, SQLITE_FULL, d)
+                           : diag_errno(d, errno, "cannot reserve space for '%s'", name);
+}
+
+int store_reserve(struct store *s, struct diag *d)
+{
+    assert(s->in_transaction);
+    if (transaction_is_lost(s))
+        return fail_lost(s, d);
+    int code = sqlite3_db_cacheflush(s->db);
+    return code == SQLITE_OK ? reserve_log(s, d) : db_fail_code(s, code, d);
 }
 
 void store_rollback(struct store *s)

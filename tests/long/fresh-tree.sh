@@ -8,10 +8,10 @@ set -euo pipefail
 source=$(cd "$(dirname "$0")/../.." && pwd)
 [ "$(id -u)" = 0 ] || { echo "SKIP: needs root"; exit 77; }
 command -v debootstrap >/dev/null || { echo "SKIP: debootstrap is not installed"; exit 77; }
-mirror=$(sed -n 's/^deb \(\[[^]]*\] \)\?\([^ ]*\) bookworm main.*/\2/p' /etc/apt/sources.list 2>/dev/null |
-    head -n 1)
-[ -n "$mirror" ] || mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' \
-    /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -n 1)
+# The host's mirror, from either form of apt's sources.
+mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/*.sources 2>/dev/null |
+    sed -n 's/^deb \(\[[^]]*\] \)\{0,1\}\([^ ]*\) bookworm main.*/\2/p; s/^URIs: *\([^ ]*\).*/\1/p' |
+    head -n 1) || true
 work=$(mktemp -d /var/tmp/pw-fresh.XXXXXX)
 tree=
 

@@ -129,6 +129,11 @@ class Net:
     def ip(self, which, *args):
         return run(["ip", "-n", self.names[which], *args]).stdout
 
+    def sysctl(self, which, key, value):
+        """Sets a setting of one namespace; it goes with the namespace."""
+        with self.inside(which):
+            pathlib.Path("/proc/sys", *key.split(".")).write_text(value)
+
     # --- agent and command line ---
     def start_agent(self, *extra, directory=None, expect_ready=True):
         """Starts portwardd in S and waits for its socket; returns the process."""

@@ -5,6 +5,7 @@ nor loses anything."""
 import hashlib
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import time
@@ -18,12 +19,12 @@ def refused(done, code, *parts, name):
     check(good, f"{name}: exit {done.returncode} (want {code}), says {text.strip()[:300]!r}")
 
 
-def agent_once(net, *args, directory=None, prefix=(), user=None):
+def agent_once(net, *args, directory=None, prefix=()):
     """Starts an agent that must refuse; returns the finished process."""
     base = pathlib.Path(directory or net.dir)
     command = [*prefix, str(AGENT), "--foreground", "--state-dir", str(base / "state"),
                "--runtime-dir", str(base / "run"), *args]
-    return subprocess.run(command, text=True, capture_output=True, timeout=60, user=user)
+    return subprocess.run(command, text=True, capture_output=True, timeout=60)
 
 
 def inside(net):
@@ -42,10 +43,18 @@ def still_blocked(net, name):
 
 def permissions(net):
     nobody = 65534
-    done = subprocess.run([str(CLI), "--runtime-dir", str(net.dir / "run"), "flush"], text=True,
-                          capture_output=True, user=nobody, group=nobody, extra_groups=[])
+    place = net.dir / "bin"  # the checkout may lie where only root can go
+    place.mkdir()
+    net.dir.chmod(0o755)
+    for program in (CLI, AGENT):
+        shutil.copy(program, place)
+    done = subprocess.run([str(place / "portward"), "--runtime-dir", str(net.dir / "run"), "flush"],
+                          text=True, capture_output=True, user=nobody, group=nobody,
+                          extra_groups=[])
     refused(done, 4, "permission", name="flush as nobody")
-    done = agent_once(net, prefix=(), user=nobody, directory="/tmp/pw-nobody")
+    done = subprocess.run([str(place / "portwardd"), "--foreground", "--state-dir", "/tmp/pw-nobody",
+                           "--runtime-dir", "/tmp/pw-nobody"], text=True, capture_output=True,
+                          user=nobody, timeout=60)
     refused(done, 1, "root", name="portwardd as nobody")
     refused(net.cli("status", directory="/nonexistent"), 3, "agent not running",
             name="status without an agent")

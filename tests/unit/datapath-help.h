@@ -17,6 +17,7 @@
 
 struct world {
     char root[64]; /* pin root, below a bpffs of this process */
+    enum hook_mode hook;
     struct datapath *dp;
     struct set set;
     uint64_t generation;
@@ -47,7 +48,7 @@ static inline void world_forget(void)
 
 static inline int try_open(struct world *w, struct diag *d)
 {
-    struct datapath_options o = {.pin_root = w->root, .hook = HOOK_AUTO};
+    struct datapath_options o = {.pin_root = w->root, .hook = w->hook};
     return datapath_open(&o, d, &w->dp);
 }
 

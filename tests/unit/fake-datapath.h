@@ -30,12 +30,14 @@ static struct {
     struct fake_image active;
     bool adopted;
     uint64_t candidate, flipping; /* generation numbers, 0 = none */
+    uint64_t left_candidate;      /* of an agent that was killed */
     unsigned polls;
     struct counter counters[FAKE_COUNTERS];
     unsigned n_flips, n_abandoned;
     /* what goes wrong */
     bool lie, refuse_open;
     int candidate_error, flip_error, worker_error; /* errno */
+    int late_error;                                /* of the worker after the flip has happened */
     struct host host;
     struct iface iface;
     struct local_route routes[2];
@@ -83,7 +85,8 @@ static void fake_reset(void)
     fake_image_done(&fake.active);
     fake.adopted = fake.lie = fake.refuse_open = false;
     fake.candidate = fake.flipping = 0;
-    fake.candidate_error = fake.flip_error = fake.worker_error = 0;
+    fake.candidate_error = fake.flip_error = fake.worker_error = fake.late_error = 0;
+    fake.left_candidate = 0;
     fake.n_flips = fake.n_abandoned = 0;
     fake.iface.dhcp4 = false;
     memset(fake.counters, 0, sizeof(fake.counters));
@@ -133,6 +136,11 @@ uint64_t datapath_netns_cookie(const struct datapath *dp _unused_)
 uint64_t datapath_generation(const struct datapath *dp _unused_)
 {
     return fake.active.generation;
+}
+uint64_t datapath_newest(const struct datapath *dp _unused_)
+{
+    return fake.left_candidate > fake.active.generation ? fake.left_candidate
+                                                        : fake.active.generation;
 }
 bool datapath_adopted(const struct datapath *dp _unused_)
 {
@@ -185,6 +193,11 @@ int datapath_reconcile(struct datapath *dp _unused_)
 {
     return 0;
 }
+int datapath_resync(struct datapath *dp _unused_, unsigned *ret_changes)
+{
+    *ret_changes = 0;
+    return 0;
+}
 
 static void fake_worker_ends(struct datapath *dp)
 {
@@ -232,7 +245,7 @@ int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generatio
     if (++fake.polls != 2)
         return fake.polls > 2;
     fake_worker_ends(dp);
-    if (root_slot == DATAPATH_ACTIVE && fake.worker_error)
+    if (root_slot == DATAPATH_ACTIVE && (fake.worker_error || fake.late_error))
         return --fake.polls, 0;
     if (root_slot == DATAPATH_ACTIVE)
         fake_flip();
@@ -264,6 +277,10 @@ int datapath_worker_process(struct datapath *dp)
     uint64_t n;
     if (read(dp->worker_fd, &n, sizeof(n)) != sizeof(n))
         return -EAGAIN;
+    if (fake.late_error && fake.flipping && fake.flipping != fake.active.generation) {
+        fake_flip();
+        return -fake.late_error;
+    }
     return fake.flipping && fake.worker_error ? -fake.worker_error : 0;
 }
 int datapath_test(struct datapath *dp _unused_, unsigned root_slot, const uint8_t *frame,

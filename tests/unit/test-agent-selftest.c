@@ -187,6 +187,36 @@ static void test_empty(void **state _unused_)
     e = before;
 }
 
+/* However many failsafe entries there are to look at: what is new is asked. */
+static void test_fresh_is_always_asked(void **state _unused_)
+{
+    enum { MANY = 20000 };
+    static struct effective_filter many[MANY];
+    const char *failsafe = "tcp/22 from 192.0.2.0/24, tcp/23 from 192.0.2.0/24, "
+                           "tcp/24 from 192.0.2.0/24, tcp/25 from 192.0.2.0/24, "
+                           "tcp/26 from 192.0.2.0/24, tcp/27 from 192.0.2.0/24";
+    struct filter_settings wide;
+    struct effective before = e;
+    struct diag d = {0};
+    size_t last = MANY - 1;
+    filter_settings_init(&wide);
+    assert_int_equal(text_parse_failsafe(failsafe, strlen(failsafe), &d, &wide), 0);
+    for (size_t i = 0; i < MANY; i++)
+        many[i] = effective[i == last ? 2 : 4];
+    e = (struct effective){many, MANY, &wide, &host};
+    struct program p = {LIE_VERDICT, 0};
+    struct selftest t = {.e = &e,
+                         .fresh = &last,
+                         .n_fresh = 1,
+                         .seed = seed_of_test(),
+                         .ask = ask,
+                         .ctx = &p,
+                         .now_ns = clock_of_test};
+    assert_int_equal(selftest_run(&t, &d), -EIO);
+    assert_int_equal(d.code, DIAG_SELF_TEST);
+    e = before;
+}
+
 static void test_plan_is_bounded(void **state _unused_)
 {
     for (size_t n = 1; n <= LIMIT_EFFECTIVE_FILTERS; n = n * 3 + 1) {
@@ -239,9 +269,13 @@ static void test_expansions(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_agreement), cmocka_unit_test(test_lies),
-        cmocka_unit_test(test_empty),     cmocka_unit_test(test_plan_is_bounded),
-        cmocka_unit_test(test_corners),   cmocka_unit_test(test_expansions),
+        cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_plan_is_bounded),
+        cmocka_unit_test(test_fresh_is_always_asked),
+        cmocka_unit_test(test_corners),
+        cmocka_unit_test(test_expansions),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -17,7 +17,7 @@
 #include "../../src/agent/snapshot.h"
 #include "text/text.h"
 
-static const struct snapshot_origin here = {"8d3f8ff4-4d3a-4b5b-9c6e-0123456789ab", 4711};
+static const struct snapshot_origin here = {"8d3f8ff4-4d3a-4b5b-9c6e-0123456789ab", 4711, 1};
 
 static void add(struct dynamic *l, const char *text, uint64_t deadline_ns, const char *reason)
 {
@@ -164,6 +164,22 @@ static void test_file(void **state _unused_)
     assert_int_equal(snapshot_write(dir, &l, &here, &d), 0);
     assert_int_equal(snapshot_read(dir, &here, true, &d, &back), 0);
     assert_int_equal(back.n, 2);
+    /* With an image in force, a file of another boot or namespace says nothing about it. */
+    struct snapshot_origin other[] = {here, here, here};
+    other[0].boot_id[0] ^= 1;
+    other[1].netns_cookie++;
+    other[2].generation++;
+    for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
+        struct dynamic none = {0};
+        d = (struct diag){0};
+        assert_true(snapshot_read(dir, &other[i], true, &d, &none) < 0);
+        assert_int_equal(d.code, DIAG_CORRUPT);
+        assert_non_null(strstr(d.message, i < 2 ? "another" : "older"));
+        assert_non_null(strstr(d.hint, "--forget-dynamic"));
+        assert_int_equal(snapshot_read(dir, &other[i], false, &d, &none), 0);
+        assert_int_equal(none.n, i < 2 ? 0 : 2);
+        dynamic_done(&none);
+    }
     snprintf(path, sizeof(path), "%s/%s", dir, SNAPSHOT_NAME);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);

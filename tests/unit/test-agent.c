@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <sys/stat.h>
+
 #include "../../src/agent/files.h"
 #include "fake-datapath.h"
 
@@ -385,6 +387,58 @@ static void test_failures(void **state _unused_)
     assert_string_equal(block("block in tcp port 5").id, "d2");
 }
 
+/* Something goes wrong after the kernel has the new generation: it is in force, and the agent
+ * must not claim anything else. */
+static void test_failure_after_the_flip(void **state _unused_)
+{
+    start();
+    block("block in udp port 1");
+    fake.late_error = EIO;
+    assert_int_equal(block("block in udp port 2").err, 0);
+    list_is("d1 d2");
+    assert_int_equal(delete ("d1").err, 0);
+    list_is("d2");
+    assert_false(fake_blocks("in udp from 10.1.1.5 to 192.0.2.1 port 1"));
+    fake.late_error = 0;
+    kill_agent();
+    start();
+    list_is("d2");
+    assert_true(fake_blocks("in udp from 10.1.1.5 to 192.0.2.1 port 2"));
+}
+
+static void start_refused(const char *message, enum diag_code code);
+
+/* Killed between candidate and flip: the number of what stands in the slot is not used again. */
+static void test_left_candidate(void **state _unused_)
+{
+    start();
+    uint64_t before = block("block in udp port 1").generation;
+    kill_agent();
+    fake.left_candidate = before + 5;
+    start();
+    assert_true(agent_generation(agent) == before); /* adopted all the same */
+    assert_true(block("block in udp port 2").generation > before + 5);
+}
+
+/* A directory of an agent that ran before the last one: its file does not name what is in force. */
+static void test_stale_snapshot(void **state _unused_)
+{
+    char *text, path[128];
+    size_t len;
+    struct diag d = {0};
+    start();
+    block("block in udp port 2");
+    snprintf(path, sizeof(path), "%s/%s", run_dir, SNAPSHOT_NAME);
+    assert_int_equal(file_read(path, 1 << 20, &text, &len), 0);
+    block("block in udp port 1");
+    kill_agent();
+    write_in(run_dir, SNAPSHOT_NAME, text);
+    free(text);
+    start_refused("older", DIAG_CORRUPT);
+    assert_int_equal(try_start(true, &d), 0);
+    list_is("");
+}
+
 static void test_kill_and_start(void **state _unused_)
 {
     start();
@@ -526,6 +580,12 @@ static void test_start_refused(void **state _unused_)
     kill_agent();
     write_in(run_dir, SNAPSHOT_NAME, "{\"format\": 1");
     start_refused("damaged", DIAG_CORRUPT);
+    assert_int_equal(chmod(run_dir, 01777), 0);
+    start_refused("runtime directory", DIAG_SYSTEM);
+    assert_int_equal(chmod(run_dir, 0755), 0);
+    assert_int_equal(chmod(state_dir, 0777), 0);
+    start_refused("state directory", DIAG_SYSTEM);
+    assert_int_equal(chmod(state_dir, 0700), 0);
     snprintf(path, sizeof(path), "%s/%s", run_dir, SNAPSHOT_NAME);
     assert_int_equal(unlink(path), 0);
     start_refused("missing", DIAG_CORRUPT);
@@ -694,10 +754,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(dynamic),         T(delete),   T(policies),       T(persistent_slot), T(rules),
-        T(not_enforceable), T(failures), T(kill_and_start), T(lost_counters),   T(stop_and_start),
-        T(lost_on_stop),    T(expiry),   T(expiry_fails),   T(start_refused),   T(reboot),
-        T(reload_and_host), T(notes),    T(explain),        T(queue),
+        T(dynamic),        T(delete),          T(policies),        T(persistent_slot),
+        T(rules),          T(not_enforceable), T(failures),        T(failure_after_the_flip),
+        T(left_candidate), T(stale_snapshot),  T(kill_and_start),  T(lost_counters),
+        T(stop_and_start), T(lost_on_stop),    T(expiry),          T(expiry_fails),
+        T(start_refused),  T(reboot),          T(reload_and_host), T(notes),
+        T(explain),        T(queue),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -304,6 +304,32 @@ static void test_too_large(void **state)
     assert_int_equal(count_answers(fd, 1), 1);
 }
 
+/* Requests that wait for the agent keep what they brought: their sum is bounded. */
+static void test_large_waiting(void **state)
+{
+    enum { N = 4, BYTES = 60 * 1024 * 1024 };
+    _cleanup_free_ char *body = malloc(BYTES + 1);
+    char head[128], answer[1024] = "";
+    int fds[N];
+
+    assert_true(state && body);
+    memset(body, ' ', BYTES);
+    memcpy(body, "{\"text\":\"never\"", 15);
+    memcpy(body + BYTES - 1, "}", 2);
+    (void)snprintf(head, sizeof(head),
+                   "POST /v1/policies HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", BYTES);
+    for (int i = 0; i < N; i++) {
+        struct pollfd p = {.fd = fds[i] = connect_raw(), .events = POLLIN};
+        send_raw(p.fd, head);
+        send_raw(p.fd, body);
+        assert_int_equal(poll(&p, 1, i < N - 1 ? 100 : 2000), i == N - 1);
+    }
+    assert_true(recv(fds[N - 1], answer, sizeof(answer) - 1, 0) > 0);
+    assert_non_null(strstr(answer, "too many large requests"));
+    for (int i = 0; i < N; i++)
+        close(fds[i]);
+}
+
 /* More idle clients than connections: they are closed, and somebody else gets in. */
 static void test_many_idle(void **state)
 {
@@ -441,15 +467,16 @@ static void test_stop_while_waiting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_questions),         cmocka_unit_test(test_change),
-        cmocka_unit_test(test_not_blocked),       cmocka_unit_test(test_wrong_requests),
-        cmocka_unit_test(test_reason_limit),      cmocka_unit_test(test_pipelined),
-        cmocka_unit_test(test_pipelined_changes), cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_half_open),         cmocka_unit_test(test_drip),
-        cmocka_unit_test(test_large_body),        cmocka_unit_test(test_too_large),
-        cmocka_unit_test(test_many_idle),         cmocka_unit_test(test_asker_gone),
-        cmocka_unit_test(test_second_server),     cmocka_unit_test(test_socket_of_group),
-        cmocka_unit_test(test_no_right),          cmocka_unit_test(test_stop_while_waiting),
+        cmocka_unit_test(test_questions),          cmocka_unit_test(test_change),
+        cmocka_unit_test(test_not_blocked),        cmocka_unit_test(test_wrong_requests),
+        cmocka_unit_test(test_reason_limit),       cmocka_unit_test(test_pipelined),
+        cmocka_unit_test(test_pipelined_changes),  cmocka_unit_test(test_keep_alive),
+        cmocka_unit_test(test_half_open),          cmocka_unit_test(test_drip),
+        cmocka_unit_test(test_large_body),         cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_large_waiting),      cmocka_unit_test(test_many_idle),
+        cmocka_unit_test(test_asker_gone),         cmocka_unit_test(test_second_server),
+        cmocka_unit_test(test_socket_of_group),    cmocka_unit_test(test_no_right),
+        cmocka_unit_test(test_stop_while_waiting),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -646,14 +646,16 @@ static void test_no_gap(void **state)
 static void test_errors(void **state)
 {
     struct world *w = *state;
-    struct attach_options o = {
-        .pin_dir = "/nonexistent", .hook = HOOK_CLSACT, .prog_in_fd = w->in, .prog_out_fd = w->out};
+    struct attach_options o = {.pin_dir = "/proc/nonexistent",
+                               .hook = HOOK_CLSACT,
+                               .prog_in_fd = w->in,
+                               .prog_out_fd = w->out};
     struct iface gone = {.ifindex = 4711, .name = "gone", .role = IFACE_NORMAL};
     struct attach *at = NULL;
     struct diag d = {0};
 
     assert_int_equal(attach_new(&o, &d, &at), -ENOENT);
-    assert_non_null(strstr(d.message, "/nonexistent/link"));
+    assert_non_null(strstr(d.message, "/proc/nonexistent/link"));
     o.pin_dir = w->dir;
     o.prog_out_fd = -1;
     assert_true(attach_new(&o, &d, &at) < 0);

@@ -55,7 +55,6 @@ static void test_block_until_reboot(void **state)
             "{\"filter\":{\"id\":\"d19\",\"action\":\"block\",\"text\":\"block out tcp from me to "
             "any port 25\",\"expires_in_s\":null,\"ends\":\"reboot\"},\"change\":\"added\","
             "\"exceptions\":[],\"elapsed_ms\":8,\"interfaces\":1}",
-            "{\"code\":\"ends-at-reboot\",\"message\":\"m\",\"hint\":null},"
             "{\"code\":\"forwarded-not-covered\",\"message\":\"forwarded traffic is not covered; "
             "add: block tcp from any to any port 25\",\"hint\":null}"));
     expect(0, "POST /v1/filters {\"reason\":\"spam\",\"text\":\"block out tcp port 25\"}\n",
@@ -427,6 +426,13 @@ static void test_explain_no_filter(void **state)
     assert_string_equal(run.out, "permit: no filter matches\n"
                                  "others     none\n"
                                  "path       interface not known\n");
+    with("explain|in|tcp|from|10.1.1.7|to|me|port|22",
+         OK(42,
+            "{\"packet\":\"p\",\"verdict\":\"permit\",\"decider\":\"failsafe\",\"reason\":null,"
+            "\"exemption\":\"failsafe\",\"winner\":null,\"runner_up\":null,\"lost_in\":null,"
+            "\"others\":[],\"n_others\":0,\"kernel\":null,\"path\":{\"interface\":null}}",
+            ""));
+    assert_non_null(strstr(run.out, "permit by failsafe\n")); /* said once */
 }
 
 static void test_counters(void **state)

@@ -233,6 +233,12 @@ static void test_agent_down(void **state)
                                  "no such file or directory)\n"
                                  "hint: static policy stays enforced by the kernel; "
                                  "systemctl start portwardd\n");
+    run_cli(&env, "delete|all");
+    assert_int_equal(run.code, 2);
+    assert_string_equal(run.err, "portward: 'all' is neither an id nor a filter\n"
+                                 "hint: portward list --layer dynamic\n");
+    run_cli(&env, "delete|block"); /* a filter, though of one word */
+    assert_int_equal(run.code, 3);
     run_cli(&env, "status");
     assert_int_equal(run.code, 3);
     assert_non_null(strstr(run.out, "enforcement  unknown ("));
@@ -263,8 +269,8 @@ static void test_help(void **state)
         run_cli(&env, line);
         assert_int_equal(run.code, 0);
         assert_int_equal(strncmp(run.out, "examples:\n    portward ", 23), 0);
-        for (const char *p = run.out; *p; p++)
-            lines += *p == '\n';
+        for (const char *p = run.out; *p; p += strcspn(p, "\n") + 1, lines++)
+            assert_in_range(strcspn(p, "\n"), 0, 80);
         assert_in_range(lines, 5, 40); /* one screen */
         for (int o = 0; o < _OPT_MAX; o++) {
             const struct cli_option *option = cli_option((enum cli_option_id)o);
@@ -278,6 +284,13 @@ static void test_help(void **state)
                 assert_non_null(strstr(run.out, name));
         }
     }
+    /* An object alone: its commands, and no others. */
+    run_cli(&env, "policy|--help");
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "    policy unassign   take"));
+    assert_null(strstr(run.out, "rule add"));
+    run_cli(&env, "block|--help");
+    assert_null(strstr(run.out, "commands of"));
     run_cli(&env, "--version");
     assert_string_equal(run.out, "portward " PORTWARD_VERSION "\n");
 }
@@ -456,7 +469,7 @@ static void test_closed_output(void **state)
     assert_int_equal(cli_run(&e, argc, argv), 1);
     (void)fclose(e.out);
     assert_int_equal(fclose(e.err), 0);
-    assert_string_equal(err, "portward: cannot write the output: No space left on device\n");
+    assert_string_equal(err, "portward: cannot write the output: no space left on device\n");
     free(err);
 }
 

@@ -2,10 +2,15 @@
 /* The life of a datapath in the kernel: load, lock, generations, adoption, another layout,
  * counters, cleaning up. Packets go through BPF_PROG_TEST_RUN; what a hook does on real traffic is
  * the business of tests/netns. */
+#include <net/if.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #include "datapath-help.h"
 
+#include "../../bpf/image.h"
 #include "../../src/datapath/images.h"
 #include "../../src/datapath/sysbpf.h"
 
@@ -220,7 +225,36 @@ static void test_counters(void **state)
     assert_int_equal(datapath_candidate(w->dp, &big, DATAPATH_COUNTER_IDS + 1, &d), -E2BIG);
     assert_int_equal(d.code, DIAG_LIMIT);
     image_done(&big);
+    expect_counter(w, 2 * PW_CHUNK_IDS + 5, 1, hit.len);
     world_candidate(w); /* a refused one leaves room for the next */
+}
+
+/* No descriptors left in the middle of growing: what was counted stays. */
+static void test_counters_cannot_grow(void **state)
+{
+    struct world *w = *state;
+    struct frame hit = frame_l4(PROTO_UDP, "192.0.2.1", 1, "10.0.0.1", 1434);
+    struct rlimit old, tight;
+    struct diag d = {0};
+
+    world_open(w);
+    block_udp(w, "1434");
+    world_flip(w);
+    assert_int_equal(run_hook(w, "pw_in", &hit, 0), SYSBPF_TCX_DROP);
+    struct image img = world_compile(w);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+    tight = old;
+    int next = dup(0);
+    tight.rlim_cur = (rlim_t)next;
+    assert_int_equal(close(next), 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+    int r = datapath_candidate(w->dp, &img, 20 * PW_CHUNK_IDS, &d);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+    image_done(&img);
+    assert_int_equal(r, -EMFILE);
+    expect_counter(w, 1, 1, hit.len);
+    world_flip(w);
+    expect_counter(w, 1, 1, hit.len);
 }
 
 static uint32_t active_image_id(const struct world *w)
@@ -266,9 +300,14 @@ static void test_adoption(void **state)
     assert_int_equal(run_hook(w, "pw_in", &f, 0), SYSBPF_TCX_DROP);
     uint32_t image = active_image_id(w), program = link_program(w, link);
     uint16_t secret = datapath_tag_secret(w->dp);
+    /* Killed before the flip: the candidate stays in its slot and is still seen. */
+    world_candidate(w);
     w->dp = datapath_close(w->dp);
     shell("ip addr del 10.0.0.1/24 dev d0; ip addr add 10.0.0.7/24 dev d0");
     world_open(w);
+    assert_int_equal(datapath_newest(w->dp), w->generation);
+    assert_int_equal(datapath_visible(w->dp, DATAPATH_CANDIDATE, w->generation), 1);
+    w->generation--;
     assert_true(datapath_adopted(w->dp));
     assert_int_equal(datapath_generation(w->dp), w->generation);
     assert_int_equal(datapath_tag_secret(w->dp), secret);
@@ -283,28 +322,59 @@ static void test_adoption(void **state)
 }
 
 /* An upgrade with another layout: the old programs decide until the first new generation does. */
+/* Returns the secret of the packet tag. */
+static uint32_t pretend_other_layout(const struct world *w)
+{
+    uint32_t key = 0, meta[4];
+    _cleanup_(close_p) int fd = pin_fd(w, "map", "meta");
+    assert_int_equal(bpf_map_lookup_elem(fd, &key, meta), 0);
+    meta[1] = IMG_LAYOUT + 1;
+    assert_int_equal(bpf_map_update_elem(fd, &key, meta, 0), 0);
+    return meta[2];
+}
+
+/* One interface that cannot be attached is no reason to call a generation in force a failure. */
+static void test_other_layout_with_a_bad_interface(void **state)
+{
+    struct world *w = *state;
+    struct diag d;
+    unsigned n;
+
+    shell("tc qdisc add dev p0 ingress"); /* leaves no room for an egress filter */
+    w->hook = HOOK_CLSACT;
+    world_open(w);
+    block_udp(w, "1434");
+    assert_int_equal(datapath_attach_all(w->dp, &d, &n), 0);
+    assert_int_equal(n, 1);
+    world_flip(w);
+    (void)pretend_other_layout(w);
+    w->dp = datapath_close(w->dp);
+    world_open(w);
+    assert_false(datapath_adopted(w->dp));
+    assert_int_equal(datapath_attach_all(w->dp, &d, &n), 0);
+    world_flip(w);
+    w->dp = datapath_close(w->dp);
+    world_open(w);
+    assert_true(datapath_adopted(w->dp));
+}
+
 static void test_other_layout(void **state)
 {
     struct world *w = *state;
     struct frame f = frame_l4(PROTO_UDP, "192.0.2.1", 1, "10.0.0.1", 1434);
-    uint32_t key = 0, meta[4];
     struct diag d;
     char link[32];
     unsigned n;
 
     in_force(w, link);
     uint32_t program = link_program(w, link);
-    int fd = pin_fd(w, "map", "meta");
-    assert_int_equal(bpf_map_lookup_elem(fd, &key, meta), 0);
-    meta[1] = IMG_LAYOUT + 1;
-    assert_int_equal(bpf_map_update_elem(fd, &key, meta, 0), 0);
-    close(fd);
+    uint32_t secret = pretend_other_layout(w);
     w->dp = datapath_close(w->dp);
 
     world_open(w);
     assert_false(datapath_adopted(w->dp));
     assert_int_equal(datapath_generation(w->dp), 0);
-    assert_int_equal(datapath_tag_secret(w->dp), meta[2]);
+    assert_int_equal(datapath_tag_secret(w->dp), secret);
     assert_int_equal(datapath_attach_all(w->dp, &d, &n), 0);
     assert_int_equal(link_program(w, link), program);
     assert_int_equal(run_hook(w, "pw_in", &f, 0), SYSBPF_TCX_DROP); /* prog/pw_in is the old one */
@@ -337,6 +407,71 @@ static void test_pins_are_put_back(void **state)
     assert_true(datapath_adopted(w->dp));
 }
 
+/* Somebody removes the whole directory: pins and lock must come back, or the host is open as soon
+ * as this process ends. */
+static void test_directory_is_put_back(void **state)
+{
+    struct world *w = *state;
+    struct world second = {0};
+    struct diag d = {0};
+    char link[32];
+
+    in_force(w, link);
+    for (unsigned i = 0; i < 2; i++) {
+        shell("rm -r %s", w->root);
+        assert_true(datapath_reconcile(w->dp) > 0);
+        assert_int_equal(datapath_reconcile(w->dp), 0);
+        assert_true(link_program(w, link) != 0);
+        memcpy(second.root, w->root, sizeof(second.root));
+        assert_int_equal(try_open(&second, &d), -EBUSY);
+    }
+    w->dp = datapath_close(w->dp);
+    world_open(w);
+    assert_true(datapath_adopted(w->dp));
+}
+
+/* Looking for dead namespaces must not turn away an agent that starts meanwhile. */
+static void test_collecting_locks_nobody_out(void **state)
+{
+    struct world *w = *state;
+    char link[32];
+
+    in_force(w, link);
+    w->dp = datapath_close(w->dp); /* the child shall not inherit the lock */
+    pid_t child = fork();
+    assert_true(child >= 0);
+    for (int i = 0; child == 0 && i < 1000000; i++)
+        (void)datapath_collect_dead(w->root);
+    if (child == 0)
+        _exit(0);
+    int error = 0;
+    for (unsigned i = 0; i < 8 && !error; i++) {
+        struct diag d = {0};
+        error = try_open(w, &d);
+        w->dp = i < 7 && !error ? datapath_close(w->dp) : w->dp;
+    }
+    assert_int_equal(kill(child, SIGKILL), 0);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_int_equal(error, 0);
+}
+
+/* The sysctl accept_local sends no message. */
+static void test_resync(void **state)
+{
+    struct world *w = *state;
+    unsigned changes = 0;
+    struct pw_ifrole role = {0};
+    uint32_t ifindex = if_nametoindex("d0");
+
+    world_open(w);
+    _cleanup_(close_p) int fd = pin_fd(w, "map", "ifrole");
+    shell("sysctl -qw net.ipv4.conf.d0.accept_local=1");
+    assert_int_equal(datapath_resync(w->dp, &changes), 0);
+    assert_int_equal(changes, HOST_CHANGED_IFACES);
+    assert_int_equal(bpf_map_lookup_elem(fd, &ifindex, &role), 0);
+    assert_int_equal(role.flags, PW_IF_ACCEPT_LOCAL | PW_IF_ETHERNET);
+}
+
 static void test_clearing(void **state)
 {
     struct world *w = *state;
@@ -366,10 +501,22 @@ static void test_clearing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        LIVE(test_open_is_open),      LIVE(test_one_agent),    LIVE(test_no_bpffs),
-        LIVE(test_generations),       LIVE(test_flip_is_seen), LIVE(test_questions_write_nothing),
-        LIVE(test_counters),          LIVE(test_adoption),     LIVE(test_other_layout),
-        LIVE(test_pins_are_put_back), LIVE(test_clearing),
+        LIVE(test_open_is_open),
+        LIVE(test_one_agent),
+        LIVE(test_no_bpffs),
+        LIVE(test_generations),
+        LIVE(test_flip_is_seen),
+        LIVE(test_questions_write_nothing),
+        LIVE(test_counters),
+        LIVE(test_counters_cannot_grow),
+        LIVE(test_adoption),
+        LIVE(test_other_layout),
+        LIVE(test_other_layout_with_a_bad_interface),
+        LIVE(test_pins_are_put_back),
+        LIVE(test_directory_is_put_back),
+        LIVE(test_collecting_locks_nobody_out),
+        LIVE(test_resync),
+        LIVE(test_clearing),
     };
     if (!world_prepare()) {
         puts("1..0 # SKIP needs root");

@@ -41,7 +41,7 @@ static void test_kind_table(void **state)
         {{.kind = "", .slave_kind = "bond"}, IFACE_PORT, false},
         {{.kind = "", .slave_kind = "team"}, IFACE_PORT, false},
         {{.kind = "", .slave_kind = "openvswitch"}, IFACE_PORT, false},
-        {{.kind = "", .slave_kind = "batadv"}, IFACE_PORT, false},
+        {{.kind = "", .slave_kind = "batadv"}, IFACE_NORMAL, false},
         {{.kind = "", .slave_kind = "vrf"}, IFACE_NORMAL, false},
         {{.kind = "vrf", .slave_kind = ""}, IFACE_NONE, false},
         {{.kind = "ifb", .slave_kind = ""}, IFACE_NONE, false},

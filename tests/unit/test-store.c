@@ -429,6 +429,35 @@ static void test_failure_inside_a_transaction(void **state)
     assert_string_equal(fixture_sql(f, "SELECT generation FROM revision"), "7");
 }
 
+/* The change is in the log before the commit, and there is room for the rest. */
+static void test_reserve(void **state)
+{
+    struct fixture *f = *state;
+    fixture_open(f);
+    struct diag d = {0};
+    struct stat before, after;
+    char wal[256];
+    (void)snprintf(wal, sizeof(wal), "%s-wal", f->path);
+    for (int commit = 0; commit < 2; commit++) {
+        assert_int_equal(store_begin(f->s, &d), 0);
+        put(f, web, true);
+        assert_int_equal(stat(wal, &before), 0);
+        assert_int_equal(store_reserve(f->s, &d), 0);
+        assert_int_equal(stat(wal, &after), 0);
+        assert_true(commit || after.st_size > before.st_size);
+        assert_true(after.st_blocks * 512 >= after.st_size + 128 * 1024);
+        assert_int_equal(store_set_generation(f->s, 7, &d), 0);
+        if (commit)
+            assert_int_equal(store_commit(f->s, &d), 0);
+        else
+            store_rollback(f->s);
+        assert_string_equal(fixture_sql(f, "SELECT count(*) FROM policy"), commit ? "1" : "0");
+    }
+    fixture_open(f);
+    fixture_expect_text(f, "Web server", web);
+    assert_string_equal(fixture_sql(f, "SELECT generation FROM revision"), "7");
+}
+
 static void test_close_rolls_back(void **state)
 {
     struct fixture *f = *state;
@@ -553,6 +582,7 @@ int main(void)
         STORE_TEST(test_limits_of_the_author),
         STORE_TEST(test_rollback_leaves_nothing),
         STORE_TEST(test_failure_inside_a_transaction),
+        STORE_TEST(test_reserve),
         STORE_TEST(test_close_rolls_back),
         STORE_TEST(test_names_in_other_scripts),
         STORE_TEST(test_policy_limit),

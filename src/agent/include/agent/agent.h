@@ -110,7 +110,7 @@ struct agent_filters {
 void agent_filters_done(struct agent_filters *l);
 
 /* Something that is right but that people should know: code is lower case with hyphens. The
- * codes "forwarded-not-covered" and "ends-at-reboot" are notes, the others warnings. */
+ * code "forwarded-not-covered" is a note, the others are warnings. */
 struct agent_warning {
     const char *code; /* static text */
     char *message;    /* owned */

@@ -36,6 +36,8 @@ const struct cli_command *cli_command_find(char *const *words, int n_words, stru
 bool cli_command_takes(const struct cli_command *cmd, enum cli_option_id id);
 
 void cli_help_all(FILE *out);
+/* Commands of an object such as "policy"; false: there is none, nothing was printed. */
+bool cli_help_object(const char *object, FILE *out);
 void cli_help_command(const struct cli_command *cmd, FILE *out);
 
 int cmd_status(struct cli *c);

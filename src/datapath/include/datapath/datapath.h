@@ -55,6 +55,9 @@ int datapath_collect_dead(const char *pin_root);
 
 uint64_t datapath_netns_cookie(const struct datapath *dp);
 uint64_t datapath_generation(const struct datapath *dp); /* of the active image, 0 = none */
+/* The largest number found in a slot when it was opened. An agent that was killed leaves its
+ * candidate behind: a new image of the same number would be taken for visible at once. */
+uint64_t datapath_newest(const struct datapath *dp);
 bool datapath_adopted(const struct datapath *dp);        /* an image was in force at open */
 uint16_t datapath_tag_secret(const struct datapath *dp); /* for compile_options */
 enum hook_mode datapath_hook(const struct datapath *dp); /* what is really used */
@@ -82,6 +85,10 @@ int datapath_rtnl_fd(const struct datapath *dp);
  * failed; a lost message (ENOBUFS) is answered by a full new dump. */
 enum { HOST_CHANGED_IFACES = 1, HOST_CHANGED_LOCAL = 2, HOST_CHANGED_DHCP = 4 };
 _must_check_ int datapath_rtnl_process(struct datapath *dp, unsigned *ret_changes);
+/* Dumps interfaces and addresses again (call every 30 s): sees what sends no message, such as
+ * sockets of DHCP clients and the sysctl accept_local, and what a failed dump left out. Result as
+ * of datapath_rtnl_process(). */
+_must_check_ int datapath_resync(struct datapath *dp, unsigned *ret_changes);
 /* Compares links and pins with what should be and repairs (call every 500 ms); number of
  * repairs. */
 int datapath_reconcile(struct datapath *dp);

@@ -25,7 +25,8 @@ struct iface {
     uint32_t ifindex;
     char name[16];
     enum iface_role role;
-    bool stacked; /* on egress leaves its tag for the device below */
+    bool stacked;  /* on egress leaves its tag for the device below */
+    bool ethernet; /* what it sends begins with an Ethernet header */
     bool forwarding4, forwarding6;
     bool accept_local;    /* IPv4 sysctl: own source addresses may arrive */
     bool dhcp4, dhcp6;    /* has a leased address: gets the DHCP client entries */

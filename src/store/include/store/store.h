@@ -100,6 +100,10 @@ void store_rollback(struct store *s);
 /* A change that is only tried: like store_begin(), but store_rollback() is its only end, and no
  * byte of any file is written from here to there. */
 _must_check_ int store_begin_dry(struct store *s, struct diag *d);
+/* Between the changes and what they cause in the kernel: writes them to the log, uncommitted,
+ * and reserves the room that the commit needs. A full disk shows here, not after the flip.
+ * On failure the caller rolls back. */
+_must_check_ int store_reserve(struct store *s, struct diag *d);
 
 /* Audit row of a change that is not a policy change (block, flush, ...). */
 _must_check_ int store_audit(struct store *s, const struct author *a, const char *change,
