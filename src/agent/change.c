@@ -180,7 +180,7 @@ int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn do
         diag_hint(d, "systemctl start portwardd");
         return -EBUSY;
     }
-    if (a->n_queued >= AGENT_QUEUE_MAX) {
+    if (a->n_queued + a->resolver.n_parked >= AGENT_QUEUE_MAX) {
         diag_fail(d, DIAG_AGENT, "%d changes are waiting already", AGENT_QUEUE_MAX);
         diag_hint(d, "portward status");
         return -EBUSY;
@@ -540,7 +540,7 @@ static void start(struct agent *a, struct job *j)
     }
     /* A disk that is full must be known before the kernel is touched, or a change that is then
      * refused would open ports until it is taken back. */
-    if (j->enforce && needs_store(j))
+    if (err == 0 && j->enforce && needs_store(j))
         err = store_reserve(a->store, &d);
     if (err == 0 && j->enforce)
         err = enforce(a, j, &d, &waits);

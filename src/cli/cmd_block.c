@@ -80,6 +80,17 @@ static void hint_override(struct cli *c, const struct filter *f)
         cli_hint(c, "to close it for them too: portward %s", canonical.s);
 }
 
+/* Failsafe entries and exemptions (id "-") stand above override: no hint could close them. */
+static bool override_would_help(const json_t *exceptions)
+{
+    const json_t *exception;
+    size_t i;
+
+    json_array_foreach(exceptions, i,
+                       exception) if (strcmp(cli_str(exception, "id"), "-") != 0) return true;
+    return false;
+}
+
 static void show_added(struct cli *c, const json_t *doc, const struct filter *f)
 {
     const json_t *data = cli_data(doc), *filter = json_object_get(data, "filter");
@@ -92,7 +103,7 @@ static void show_added(struct cli *c, const json_t *doc, const struct filter *f)
     (void)fputs("  ", c->env->out);
     put_end(c, filter, block);
     cli_put_still_allowed(c, exceptions);
-    if (block && !f->override && json_array_size(exceptions) > 0)
+    if (block && !f->override && override_would_help(exceptions))
         hint_override(c, f);
 }
 

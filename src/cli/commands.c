@@ -74,32 +74,36 @@ const struct cli_command cli_commands[] = {
     {"policy check", "FILE|NAME", "find mistakes in a policy before they bite",
      "    portward policy check rpc.pw\n"
      "    portward policy check \"Block RPC Ports\"\n",
-     "Errors and limits (7), then findings (6): filters that never decide, that contradict each\n"
-     "other, that leave a hole, each with an example packet and the winner. A word is a file if\n"
-     "there is one of that name, if it has a '/' or ends in .pw; else a stored policy, NAME or\n"
-     "NAME@REV. A file needs no agent.\n",
+     "Errors and limits (7), then findings (6): filters that never decide, that\n"
+     "contradict each other, that leave a hole, each with an example packet and\n"
+     "the winner. A word is a file if there is one of that name, if it has a '/'\n"
+     "or ends in .pw; else a stored policy, NAME or NAME@REV. A file needs no\n"
+     "agent.\n",
      0, 0, 1, 1, cmd_policy_check},
 
     {"policy diff", "A B", "which packets two policies treat differently",
      "    portward policy diff \"Web server\" web.pw\n"
      "    portward policy diff \"Web server@7\" \"Web server\"\n",
-     "Files or stored policies, as for 'policy check'; each is looked at as if it were in force\n"
-     "alone. Exit 6 if a packet changes its verdict, 0 if only words differ.\n",
+     "Files or stored policies, as for 'policy check'; each is looked at as if\n"
+     "it were in force alone. Exit 6 if a packet changes its verdict, 0 if only\n"
+     "words differ.\n",
      0, 0, 2, 2, cmd_policy_diff},
 
     {"policy history", "[NAME] [-n N]", "revisions of a policy, or all changes",
      "    portward policy history \"Block RPC Ports\"\n"
      "    portward policy history -n 20\n",
-     "Newest first. With a name the revisions of that policy, also of a deleted one; without,\n"
-     "every change there was: of policies, assignments and dynamic filters. Where somebody was\n"
-     "logged in from is his own word, uid and login are the kernel's.\n",
+     "Newest first. With a name the revisions of that policy, also of a deleted\n"
+     "one; without, every change there was: of policies, assignments and dynamic\n"
+     "filters. Where somebody was logged in from is his own word, uid and login\n"
+     "are the kernel's.\n",
      OPTION_BIT(OPT_LIMIT), 0, 0, 1, cmd_policy_history},
 
     {"policy rollback", "NAME[@REV]", "an old revision as the newest one",
      "    portward policy rollback \"Block RPC Ports\"\n"
      "    portward policy rollback \"Block RPC Ports@6\"\n",
-     "Without @REV the revision before the current one; of a deleted policy, which it brings\n"
-     "back, the last. If the policy is assigned, its filters change at once.\n",
+     "Without @REV the revision before the current one; of a deleted policy,\n"
+     "which it brings back, the last. If the policy is assigned, its filters\n"
+     "change at once.\n",
      0, CMD_MUTATES, 1, 1, cmd_policy_rollback},
 
     {"policy assign", "NAME [--persistent]", "put a policy in force",
