@@ -83,8 +83,9 @@ struct box box_of_packet(const struct packet *p, unsigned class, const struct ho
     b.if_last = b.if_first;
     b.proto[p->proto / 64] = 1ULL << p->proto % 64;
     if (known && has_l4) {
-        b.sport_first = icmp ? 0 : p->sport;
-        b.dport_first = icmp ? (uint16_t)(p->icmp_type << 8 | p->icmp_code) : p->dport;
+        uint16_t type = (uint16_t)(p->icmp_type << 8 | p->icmp_code);
+        b.sport_first = (uint16_t)(icmp ? 0 : p->sport);
+        b.dport_first = (uint16_t)(icmp ? type : p->dport);
     }
     b.sport_last = b.sport_first;
     b.dport_last = b.dport_first;
