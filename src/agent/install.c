@@ -392,7 +392,8 @@ int install_adopt(struct agent *a, struct desired **next, struct diag *d)
     a->in_force = TAKE_PTR(*next);
     a->host_print = host_print(datapath_host(a->dp));
     counter_ids_commit(a->ids);
-    recycle_ids(a); /* equal digests: the image uses none of the retired ones */
+    if (a->install.state == INSTALL_IDLE) /* else packets may still meet the image before */
+        recycle_ids(a); /* equal digests: the image uses none of the retired ones */
     return 0;
 }
 

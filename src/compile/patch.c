@@ -27,24 +27,24 @@ static int expand(struct patcher *p, const struct effective_filter *ef, uint32_t
     return expand_filter(p->b, ef, order, 0);
 }
 
-/* All entries of a filter, if each is one slot. */
+/* Appends all entries of a filter, if each is one slot. */
 static int collect_spots(struct patcher *p, const struct effective_filter *ef, uint32_t order)
 {
     int r = expand(p, ef, order);
-    size_t n = p->b->n_items;
-    p->n_spots = 0;
+    size_t n = p->b->n_items, first = p->n_spots;
     if (r == 0 && (p->b->copies > 0 || n == 0))
         r = -EAGAIN;
     if (r == 0)
-        r = array_reserve(&p->spots, &p->cap_spots, n, sizeof(*p->spots));
+        r = array_reserve(&p->spots, &p->cap_spots, first + n, sizeof(*p->spots));
     for (size_t i = 0; i < n && r == 0; i++, p->n_spots++)
-        r = spot_is_single(p, &p->b->items[i]) ? spot_make(p, &p->b->items[i], &p->spots[i])
+        r = spot_is_single(p, &p->b->items[i]) ? spot_make(p, &p->b->items[i], &p->spots[first + i])
                                                : -EAGAIN;
     return r;
 }
 
 static int add_filter(struct patcher *p, const struct effective_filter *ef, uint32_t order)
 {
+    p->n_spots = 0;
     int r = collect_spots(p, ef, order);
     for (size_t i = 0; i < p->n_spots && r == 0; i++)
         r = spot_add(p, &p->spots[i]);
@@ -127,12 +127,51 @@ static int check_losers(struct patcher *p, const struct effective *after, const 
     return r;
 }
 
-static int delete_filter(struct patcher *p, const struct image_change *c,
-                         const struct effective_filter *ef)
+/* --- deleting --- */
+
+/* Expansions of one filter have one counter, by which slots are found, and may have equal keys: a
+ * slot of one may stand for another. */
+static bool has_sibling(const struct effective *after, const struct effective_filter *ef)
 {
-    int r = collect_spots(p, ef, 0);
-    if (r == 0 && c->losers)
-        r = check_losers(p, c->after, ef->filter);
+    for (size_t i = 0; i < after->n; i++) {
+        if (cmp_rank(&after->v[i], ef) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Place of a deleted filter among them: between equal weights, who decides. */
+static uint32_t rank_among_deleted(const struct image_change *c, const struct effective_filter *ef)
+{
+    uint32_t n = 0;
+    for (size_t i = 0; i < c->n_deleted; i++)
+        n += cmp_rank(&c->before->v[c->deleted[i]], ef) < 0;
+    return n;
+}
+
+static int cmp_lightest_first(const void *pa, const void *pb)
+{
+    const struct spot *a = pa, *b = pb;
+    uint64_t x = IMG_W(a->e.tier, a->e.weight), y = IMG_W(b->e.tier, b->e.weight);
+    if (x != y)
+        return x < y ? -1 : 1;
+    return a->e.order > b->e.order ? -1 : a->e.order < b->e.order;
+}
+
+/* The lightest entry goes first: after a heavier one, a packet would get the verdict of a lighter
+ * one that goes as well, which is neither that of before nor of after. */
+static int delete_filters(struct patcher *p, const struct image_change *c)
+{
+    int r = 0;
+    p->n_spots = 0;
+    for (size_t i = 0; i < c->n_deleted && r == 0; i++) {
+        const struct effective_filter *ef = &c->before->v[c->deleted[i]];
+        r = has_sibling(c->after, ef) ? -EAGAIN : collect_spots(p, ef, rank_among_deleted(c, ef));
+    }
+    for (size_t i = 0; i < c->n_deleted && c->losers && r == 0; i++)
+        r = check_losers(p, c->after, c->before->v[c->deleted[i]].filter);
+    if (r == 0 && p->n_spots > 0)
+        qsort(p->spots, p->n_spots, sizeof(*p->spots), cmp_lightest_first);
     for (size_t i = 0; i < p->n_spots && r == 0; i++)
         r = spot_delete(p, &p->spots[i], c->losers);
     return r;
@@ -234,8 +273,8 @@ static int apply(struct patcher *p, const struct image_change *c)
         if (r == 0)
             r = add_filter(p, &c->after->v[c->added[i]], order);
     }
-    for (size_t i = 0; i < c->n_deleted && r == 0; i++)
-        r = delete_filter(p, c, &c->before->v[c->deleted[i]]);
+    if (r == 0)
+        r = delete_filters(p, c);
     return r < 0 ? r : finish(p, c);
 }
 

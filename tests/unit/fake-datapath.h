@@ -36,6 +36,7 @@ static struct {
     unsigned n_flips, n_abandoned;
     /* what goes wrong */
     bool lie, refuse_open;
+    bool slow_worker; /* it does not end with a flip: the test says when */
     int candidate_error, flip_error, worker_error; /* errno */
     int late_error;                                /* of the worker after the flip has happened */
     struct host host;
@@ -83,7 +84,7 @@ static void fake_image_copy(const struct effective *e, uint64_t generation, stru
 static void fake_reset(void)
 {
     fake_image_done(&fake.active);
-    fake.adopted = fake.lie = fake.refuse_open = false;
+    fake.adopted = fake.lie = fake.refuse_open = fake.slow_worker = false;
     fake.candidate = fake.flipping = 0;
     fake.candidate_error = fake.flip_error = fake.worker_error = fake.late_error = 0;
     fake.left_candidate = 0;
@@ -244,7 +245,8 @@ int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generatio
         return root_slot == DATAPATH_ACTIVE && fake.active.generation == generation;
     if (++fake.polls != 2)
         return fake.polls > 2;
-    fake_worker_ends(dp);
+    if (root_slot == DATAPATH_CANDIDATE || !fake.slow_worker)
+        fake_worker_ends(dp);
     if (root_slot == DATAPATH_ACTIVE && (fake.worker_error || fake.late_error))
         return --fake.polls, 0;
     if (root_slot == DATAPATH_ACTIVE)

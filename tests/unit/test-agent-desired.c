@@ -85,7 +85,7 @@ static struct layers sample(uint64_t deadline_ns)
         layers_set_policy(&l, ASSIGN_PERSISTENT,
                           policy_of("policy \"P\" { rule \"p\" block in tcp port 3 }", 2)),
         0);
-    add_dynamic(&l, "block in tcp port 4", 0);
+    add_dynamic(&l, "block in tcp port 4", 3);
     add_dynamic(&l, "permit in tcp port 5", deadline_ns);
     return l;
 }
@@ -174,6 +174,13 @@ static void change_permit_deadline(struct layers *l)
     bool changed;
     assert_int_equal(dynamic_extend(&l->dynamic, 1, 2000, NULL, &changed), 0);
 }
+/* Its reason of a drop changes: `timed-block` to `filter`. */
+static void change_block_end(struct layers *l)
+{
+    bool changed;
+    assert_int_equal(dynamic_extend(&l->dynamic, 0, 0, NULL, &changed), 0);
+    assert_true(changed);
+}
 static void change_exempt(struct layers *l)
 {
     l->settings.exempt = 1;
@@ -208,8 +215,9 @@ static void test_digest(void **state _unused_)
 {
     static void (*const same[])(struct layers *) = {NULL, change_block_deadline};
     static void (*const differ[])(struct layers *) = {
-        change_permit_deadline, change_exempt, change_failsafe, change_dynamic, change_port,
-        change_mirrored,        change_slot,   change_guid,
+        change_permit_deadline, change_block_end, change_exempt,
+        change_failsafe,        change_dynamic,   change_port,
+        change_mirrored,        change_slot,      change_guid,
     };
     uint64_t base[2], other[2];
     digest_of(NULL, base);

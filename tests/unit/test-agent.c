@@ -471,6 +471,23 @@ static void test_kill_and_start(void **state _unused_)
     agent_status_done(&s);
 }
 
+/* The image before may still count for a deleted filter: its id waits until the flip settled. */
+static void test_counter_of_deleted(void **state _unused_)
+{
+    start();
+    block("block in udp port 1 for 1h");
+    block("block in udp port 2");
+    struct counter *c = &fake.counters[agent->in_force->e.v[1].counter_id];
+    fake.slow_worker = true;
+    delete ("d2");
+    fake.slow_worker = false;
+    c->packets = 3;
+    assert_string_equal(block("block in udp port 1 for 2h").change, "extended");
+    assert_int_equal(c->packets, 3);
+    fake_worker_ends(fake.dp);
+    assert_true(block("block in udp port 3").flipped);
+}
+
 static void test_lost_counters(void **state _unused_)
 {
     char path[128];
@@ -754,12 +771,29 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(dynamic),        T(delete),          T(policies),        T(persistent_slot),
-        T(rules),          T(not_enforceable), T(failures),        T(failure_after_the_flip),
-        T(left_candidate), T(stale_snapshot),  T(kill_and_start),  T(lost_counters),
-        T(stop_and_start), T(lost_on_stop),    T(expiry),          T(expiry_fails),
-        T(start_refused),  T(reboot),          T(reload_and_host), T(notes),
-        T(explain),        T(queue),
+        T(dynamic),
+        T(delete),
+        T(policies),
+        T(persistent_slot),
+        T(rules),
+        T(not_enforceable),
+        T(failures),
+        T(failure_after_the_flip),
+        T(left_candidate),
+        T(stale_snapshot),
+        T(kill_and_start),
+        T(lost_counters),
+        T(counter_of_deleted),
+        T(stop_and_start),
+        T(lost_on_stop),
+        T(expiry),
+        T(expiry_fails),
+        T(start_refused),
+        T(reboot),
+        T(reload_and_host),
+        T(notes),
+        T(explain),
+        T(queue),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

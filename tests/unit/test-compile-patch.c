@@ -202,6 +202,79 @@ static void test_losers(void **state _unused_)
     }
 }
 
+/* Deletes the filters with these indices in one patch. */
+static int run_deletions(struct change *c, const size_t *deleted, size_t n, bool losers)
+{
+    struct effective all = set_effective(&c->s), rest = all;
+    struct effective_filter v[8];
+    assert_true(c->s.n <= ARRAY_SIZE(v));
+    rest.n = 0;
+    rest.v = v;
+    for (size_t i = 0, k = 0; i < all.n; i++) {
+        if (k < n && deleted[k] == i)
+            k++;
+        else
+            v[rest.n++] = all.v[i];
+    }
+    struct compile_options o = {.generation = BEFORE, .seed = 0x5eed};
+    struct diag d = {0};
+    struct image_change change = {.before = &all,
+                                  .after = &rest,
+                                  .deleted = deleted,
+                                  .n_deleted = n,
+                                  .losers = losers,
+                                  .generation = AFTER};
+    assert_int_equal(compile_image(&all, &o, &d, &c->before, NULL), 0);
+    size_t size = (size_t)c->before.n_lines * IMG_LINE_BYTES;
+    c->after = c->before;
+    c->after.lines = malloc(size);
+    assert_non_null(c->after.lines);
+    memcpy(c->after.lines, c->before.lines, size);
+    return image_patch(&c->after, &change, &c->patch);
+}
+
+/* A port that is blocked before and after several deletions is so between them, although a permit
+ * that goes as well stands between the two blocks: by weight, or by GUID. */
+static void test_several_deletions(void **state _unused_)
+{
+    static const size_t first_two[] = {0, 1};
+    const struct packet p = packet_of(PROTO_TCP, "10.1.0.1", 9, "192.0.2.1", 80);
+    for (int losers = 0; losers < 2; losers++) {
+        struct change c;
+        change_init(&c);
+        ADD(&c.s, ACTION_BLOCK, PROTO_TCP, .src = "10.1.0.0/16", .dst = "me", .dport = "80");
+        ADD(&c.s, ACTION_PERMIT, PROTO_TCP, .dst = "me", .dport = "80");
+        ADD(&c.s, ACTION_BLOCK, PROTO_TCP, .dst = "me");
+        assert_int_equal(run_deletions(&c, first_two, 2, losers), 0);
+        assert_int_equal(decides_in(&c.before, p), 1);
+        assert_int_equal(decides_in(&c.after, p), 3);
+        check_steps(&c, &p, 1);
+        change_done(&c);
+    }
+    struct change c;
+    change_init(&c);
+    ADD(&c.s, ACTION_PERMIT, PROTO_TCP, .dst = "me", .dport = "80", .deadline_ns = UINT64_MAX / 2);
+    ADD(&c.s, ACTION_PERMIT, PROTO_TCP, .dst = "me", .dport = "80", .deadline_ns = UINT64_MAX - 1);
+    ADD(&c.s, ACTION_BLOCK, PROTO_TCP, .dst = "me");
+    assert_int_equal(run_deletions(&c, first_two, 2, false), 0);
+    assert_int_equal(decides_in(&c.before, p), 1);
+    check_steps(&c, &p, 1);
+    change_done(&c);
+}
+
+/* Addresses of a name on both sides, mirrored: the two filters have the same keys, counter and
+ * GUID, and one slot each way. */
+static void test_siblings(void **state _unused_)
+{
+    static const size_t second[] = {1};
+    struct change c;
+    change_init(&c);
+    ADD(&c.s, ACTION_BLOCK, 0, .src = "10.0.0.1", .dst = "10.0.0.2", .mirrored = true, .id = 1);
+    ADD(&c.s, ACTION_BLOCK, 0, .src = "10.0.0.2", .dst = "10.0.0.1", .mirrored = true, .id = 1);
+    assert_int_equal(run_deletions(&c, second, 1, false), -EAGAIN);
+    change_done(&c);
+}
+
 /* Filters of equal weight: the smaller GUID counts, wherever it came from. */
 static void test_order(void **state _unused_)
 {
@@ -228,6 +301,8 @@ int main(void)
         cmocka_unit_test(test_needs_a_new_image),
         cmocka_unit_test(test_ranges_that_are_there),
         cmocka_unit_test(test_losers),
+        cmocka_unit_test(test_several_deletions),
+        cmocka_unit_test(test_siblings),
         cmocka_unit_test(test_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
