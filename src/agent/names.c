@@ -340,20 +340,24 @@ bool names_has_changes(const struct names *t)
     return false;
 }
 
-void names_confirm(struct names *t)
+void names_forget_change(struct name_entry *e)
 {
-    for (size_t i = 0; i < names_n(t); i++) {
-        struct name_entry *e = names_at(t, i);
-        address_set_done(&e->in_force);
-        e->changed = false;
-    }
+    address_set_done(&e->in_force);
+    e->changed = false;
 }
 
-void names_revert(struct names *t)
+void names_confirm(struct names *t, uint64_t version)
+{
+    for (size_t i = 0; i < names_n(t); i++)
+        if (names_at(t, i)->version <= version)
+            names_forget_change(names_at(t, i));
+}
+
+void names_revert(struct names *t, uint64_t version)
 {
     for (size_t i = 0; i < names_n(t); i++) {
         struct name_entry *e = names_at(t, i);
-        if (!e->changed)
+        if (!e->changed || e->version > version)
             continue;
         address_set_done(&e->now);
         e->now = e->in_force;

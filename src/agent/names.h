@@ -31,9 +31,10 @@ struct name_entry {
     struct address_set now, in_force; /* in_force: if changed */
     bool resolved;                    /* now is known; a keyword always is */
     bool changed;                     /* used, and now is not confirmed yet */
-    bool used;                        /* by filters in force */
+    bool used;                        /* by filters in force, or in a generation being made */
     bool told;                        /* the fetcher has it */
     uint64_t asked_ns, answered_ns;   /* 0 = never */
+    uint64_t version;                 /* the caller's count of changes at the last of now */
     char failure[64];                 /* of the last answer, "" = it was good */
 };
 struct names;
@@ -62,8 +63,11 @@ _must_check_ int names_answer(struct names *t, const struct fetch_answer *a, con
 /* What a keyword stands for; takes *s over. Result: it changed. */
 bool names_set_keyword(struct names *t, enum addr_kind kind, struct address_set *s);
 bool names_has_changes(const struct names *t);
-void names_confirm(struct names *t);
-void names_revert(struct names *t);
+/* Only changes up to this version: younger ones are not part of what was tried. */
+void names_confirm(struct names *t, uint64_t version);
+void names_revert(struct names *t, uint64_t version);
+/* Nothing in force uses e: there is nothing to go back to. */
+void names_forget_change(struct name_entry *e);
 
 /* The last good addresses of all resolved names, for a file; names_parse() adds them as
  * resolved. -EBADMSG: not a whole file of ours, the table may hold a part. */

@@ -84,13 +84,14 @@ static void schedule_apply(struct agent *a)
     (void)sd_event_source_set_enabled(r->apply_timer, SD_EVENT_ONESHOT);
 }
 
-static void addresses_changed(struct agent *a, const struct name_entry *e)
+static void addresses_changed(struct agent *a, struct name_entry *e)
 {
     struct resolver *r = &a->resolver;
-    r->version++;
+    e->version = ++r->version;
+    if (!e->used) /* nor by a generation on its way */
+        return;
     r->dirty |= e->kind == ADDR_NAME;
-    if (e->used || a->current)
-        schedule_apply(a);
+    schedule_apply(a);
 }
 
 static void log_kept(enum agent_event_id id, const struct name_entry *e)
@@ -200,6 +201,8 @@ static void look_at_keyword(struct agent *a, size_t i)
     if (err == 0 && believe)
         err = address_set_make(l.v, l.n, &s);
     if (err < 0) {
+        /* Routes that change during a dump spoil it (netlink(7), NLM_F_DUMP_INTR). */
+        r->routes_changed |= e->kind == ADDR_KEYWORD_GATEWAY;
         if (!e->failure[0])
             event_log(EV_NAME_FAILED, "NAME", e->name, "REASON", strerror(-err), NULL);
         (void)snprintf(e->failure, sizeof(e->failure), "%s", strerror(-err)); /* cut */
@@ -260,6 +263,7 @@ static int park(struct agent *a, struct job *j)
         return err;
     j->next = r->parked;
     r->parked = j;
+    r->n_parked++;
     return 1;
 }
 
@@ -268,6 +272,7 @@ struct job *resolver_unpark_one(struct agent *a)
     struct job *j = a->resolver.parked;
     if (j) {
         a->resolver.parked = j->next;
+        a->resolver.n_parked--;
         j->next = NULL;
     }
     return j;
@@ -282,14 +287,15 @@ void resolver_forget(struct agent *a, uint64_t id)
 
 /* --- what a generation needs --- */
 /* Names that nothing in force uses: those of a while ago, and those that a request of this time
- * (0 = none) asked for in vain. */
+ * (0 = none) asked for in vain, unless others may wait for them. */
 static void remove_unused(struct agent *a, uint64_t asked_in_vain_ns)
 {
     struct resolver *r = &a->resolver;
     uint64_t now = agent_now_ns();
     for (size_t i = names_n(r->names); i-- > RESOLVER_KEYWORDS;) {
         struct name_entry *e = names_at(r->names, i);
-        bool in_vain = asked_in_vain_ns && e->asked_ns == asked_in_vain_ns && !e->resolved;
+        bool in_vain =
+            asked_in_vain_ns && e->asked_ns == asked_in_vain_ns && !e->resolved && r->n_parked == 0;
         bool fresh = now - e->asked_ns < linger_ns || now - e->answered_ns < linger_ns;
         if (e->used || (fresh && !in_vain))
             continue;
@@ -317,6 +323,7 @@ struct need {
     struct diag *d;
     bool first; /* this job was not parked before */
     size_t n_missing;
+    bool looked_at[RESOLVER_KEYWORDS]; /* many filters, one look */
 };
 
 /* Why a name cannot be had, 0 if it still may be. */
@@ -346,8 +353,10 @@ static int need_name(void *ctx, const struct filter *f _unused_, const struct ad
     struct name_entry *e = names_find(n->a->resolver.names, side);
     if (side->kind != ADDR_NAME) {
         for (size_t i = 0; !e->used && i < RESOLVER_KEYWORDS; i++)
-            if (names_at(n->a->resolver.names, i) == e)
+            if (names_at(n->a->resolver.names, i) == e && !n->looked_at[i]) {
+                n->looked_at[i] = true;
                 look_at_keyword(n->a, i);
+            }
         return 0;
     }
     int err = e ? 0 : add_name(n->a, side->name, n->d, &e);
@@ -361,6 +370,28 @@ static int need_name(void *ctx, const struct filter *f _unused_, const struct ad
         e->asked_ns = n->j->names_asked_ns;
         tell(n->a, e);
     }
+    return 0;
+}
+
+/* From here on a change of its addresses is a change of what is (nearly) in force. */
+static int mark_used(void *ctx, const struct filter *f _unused_, const struct addr *side)
+{
+    struct resolver *r = ctx;
+    struct name_entry *e = names_find(r->names, side);
+    if (!e || e->used)
+        return 0;
+    e->used = true;
+    r->dirty |= e->kind == ADDR_NAME;
+    return 0;
+}
+
+/* At start: of what the file holds, this is needed, so it is not what makes room for others. */
+static int mark_read(void *ctx, const struct filter *f _unused_, const struct addr *side)
+{
+    const struct resolver *r = ctx;
+    struct name_entry *e = side->kind == ADDR_NAME ? names_find(r->names, side) : NULL;
+    if (e)
+        e->used = true;
     return 0;
 }
 
@@ -385,6 +416,8 @@ int resolver_ready(struct agent *a, struct job *j, struct diag *d)
     if (first)
         j->names_asked_ns = agent_now_ns();
     struct need n = {.a = a, .j = j, .d = d, .first = first};
+    if (j->kind == JOB_START)
+        (void)each_named(&j->next_layers, mark_read, r); /* mark_read() never fails */
     int err = each_named(&j->next_layers, need_name, &n);
     if (err < 0)
         return err;
@@ -392,6 +425,7 @@ int resolver_ready(struct agent *a, struct job *j, struct diag *d)
         return park(a, j);
     if (j->change.dry_run) /* files stay as they are */
         return 0;
+    (void)each_named(&j->next_layers, mark_used, r); /* mark_used() never fails */
     struct diag why = {0};
     err = save(a, &why);
     if (err < 0 && j->kind == JOB_REQUEST) {
@@ -409,7 +443,7 @@ static void log_changes(struct agent *a)
     struct names *t = a->resolver.names;
     for (size_t i = 0; i < names_n(t); i++) {
         struct name_entry *e = names_at(t, i);
-        if (!e->changed)
+        if (!e->changed || e->version > a->resolver.built)
             continue;
         _cleanup_free_ char *before = address_set_text(&e->in_force);
         _cleanup_free_ char *after = address_set_text(&e->now);
@@ -417,47 +451,53 @@ static void log_changes(struct agent *a)
     }
 }
 
-static int mark_used(void *ctx, const struct filter *f _unused_, const struct addr *side)
-{
-    struct name_entry *e = names_find(ctx, side);
-    if (e)
-        e->used = true;
-    return 0;
-}
-
 static void use_names_in_force(struct agent *a)
 {
     struct resolver *r = &a->resolver;
+    bool dirty = r->dirty; /* the file has those that are in force */
     for (size_t i = 0; i < names_n(r->names); i++)
         names_at(r->names, i)->used = false;
-    (void)each_named(&a->in_force->layers, mark_used, r->names); /* mark_used() never fails */
-    for (size_t i = RESOLVER_KEYWORDS; i < names_n(r->names); i++) {
+    (void)each_named(&a->in_force->layers, mark_used, r); /* mark_used() never fails */
+    r->dirty = dirty;
+    for (size_t i = 0; i < names_n(r->names); i++) {
         struct name_entry *e = names_at(r->names, i);
-        if (e->used && !e->told)
+        if (!e->used)
+            names_forget_change(e);
+        else if (e->kind == ADDR_NAME && !e->told)
             tell(a, e);
     }
     if (!r->parked)
         remove_unused(a, 0);
 }
 
+/* The new addresses cannot be enforced, or not now: on with those that are, after a restart too.
+ * The next answer or look tries again. */
+static void go_back(struct agent *a)
+{
+    struct resolver *r = &a->resolver;
+    struct diag d = {0};
+    names_revert(r->names, r->built);
+    r->routes_changed = true;
+    r->dirty = true;
+    if (save(a, &d) < 0)
+        event_log(EV_WORKER_FAILED, "ERROR", d.message, "SOURCE", "names", NULL);
+    if (names_has_changes(r->names)) /* younger than what was tried */
+        schedule_apply(a);
+}
+
 void resolver_job_done(struct agent *a, const struct job *j, bool ok)
 {
     struct resolver *r = &a->resolver;
-    if (ok && j->enforce && r->built == r->version) {
+    if (ok && j->enforce) {
         log_changes(a);
-        names_confirm(r->names);
+        names_confirm(r->names, r->built);
     }
-    if (!ok && j->kind == JOB_NAMES) {
-        /* The new addresses cannot be enforced, or not now: on with those that are. The next
-         * answer tries again. */
-        names_revert(r->names);
-        r->version++;
-        r->dirty = true;
-    }
+    if (!ok && j->kind == JOB_NAMES)
+        go_back(a);
+    if (a->in_force)
+        use_names_in_force(a);
     if (!ok && j->kind == JOB_REQUEST && j->names_asked_ns)
         remove_unused(a, j->names_asked_ns);
-    if (ok && a->in_force)
-        use_names_in_force(a);
 }
 
 /* --- what people see --- */
@@ -471,9 +511,15 @@ static int note_empty(void *ctx, const struct filter *f, const struct addr *side
 {
     struct notes *n = ctx;
     const struct name_entry *e = names_find(n->a->resolver.names, side);
-    if (side->kind == ADDR_NAME || n->warned[side->kind] || !e || e->now.n > 0)
+    if (n->warned[side->kind] || !e || e->now.n > 0)
         return 0;
     n->warned[side->kind] = true;
+    if (side->kind == ADDR_NAME) { /* in force already, but its addresses were lost */
+        warning_add(&n->j->result.warnings, "name-empty", "portward status",
+                    "'%s' stands for no address: the filter %ss nothing until it is resolved",
+                    e->name, action_name(f->action));
+        return 0;
+    }
     warning_add(&n->j->result.warnings, "keyword-empty",
                 side->kind == ADDR_KEYWORD_WINS ? "portward.conf: [filter] wins = ADDR" : NULL,
                 "'%s' stands for no address on this host: the filter %ss nothing", e->name,
@@ -554,13 +600,36 @@ int resolver_start(struct agent *a, struct diag *d)
 struct start_check {
     struct agent *a;
     struct diag *d;
+    bool looked_at[RESOLVER_KEYWORDS];
 };
+
+/* A server that is configured but cannot be read would open the block just as well. */
+static int check_keyword(struct start_check *c, const struct name_entry *e)
+{
+    for (size_t i = 0; i < RESOLVER_KEYWORDS; i++)
+        if (names_at(c->a->resolver.names, i) == e && !c->looked_at[i]) {
+            c->looked_at[i] = true;
+            look_at_keyword(c->a, i);
+        }
+    if (!e->failure[0])
+        return 0;
+    int err = diag_fail(c->d, DIAG_CORRUPT,
+                        "cannot read what '%s', which is blocked, stands for: %s; what is in force "
+                        "stays",
+                        e->name, e->failure);
+    diag_hint(c->d, "make it readable, or give dynamic filters up: portwardd --forget-dynamic");
+    return err;
+}
 
 static int check_block(void *ctx, const struct filter *f, const struct addr *side)
 {
-    const struct start_check *c = ctx;
+    struct start_check *c = ctx;
     const struct name_entry *e = names_find(c->a->resolver.names, side);
-    if (side->kind != ADDR_NAME || f->action != ACTION_BLOCK || (e && e->resolved))
+    if (f->action != ACTION_BLOCK)
+        return 0;
+    if (side->kind != ADDR_NAME)
+        return check_keyword(c, e);
+    if (e && e->resolved)
         return 0;
     int err = diag_fail(c->d, DIAG_CORRUPT,
                         "the addresses of '%s', which is blocked, are lost: '%s/" NAMES_FILE
@@ -572,7 +641,7 @@ static int check_block(void *ctx, const struct filter *f, const struct addr *sid
 
 int resolver_check_start(struct agent *a, const struct layers *l, struct diag *d)
 {
-    struct start_check c = {a, d};
+    struct start_check c = {.a = a, .d = d};
     if (!datapath_adopted(a->dp) || datapath_generation(a->dp) == 0 || a->options.forget_dynamic)
         return 0;
     return each_named(l, check_block, &c);

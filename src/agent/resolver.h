@@ -18,9 +18,10 @@ struct resolver {
     struct names *names;
     struct fetch_link *link;
     struct job *parked; /* requests that wait for the first answer about a name */
+    size_t n_parked;
     sd_event_source *park_timer, *apply_timer, *keyword_timer;
     /* Changes of the table are counted; built: the count that the generation being made, or the
-     * one in force, has seen. */
+     * last one tried, has seen. */
     uint64_t version, built;
     uint64_t applied_ns;
     bool dirty;                        /* the file is older than the table */

@@ -125,7 +125,7 @@ static const char *next_word(const char **at, const char *end, size_t *ret_n)
     return word;
 }
 
-static void read_hosts_line(const char *at, const char *end, const char *name,
+static bool read_hosts_line(const char *at, const char *end, const char *name,
                             struct fetch_answer *ret)
 {
     size_t n, len = strlen(name);
@@ -133,19 +133,26 @@ static void read_hosts_line(const char *at, const char *end, const char *name,
     struct ip ip;
     const char *word = next_word(&at, end, &n);
     if (n == 0 || ip_parse(word, n, &f, &ip) < 0)
-        return;
-    while (word = next_word(&at, end, &n), n > 0)
-        if (n == len && strncasecmp(word, name, n) == 0 && ret->n < LIMIT_NAME_ADDRESSES)
-            ret->v[ret->n++] = (struct fetch_address){f, ip};
+        return true;
+    while (word = next_word(&at, end, &n), n > 0) {
+        if (n != len || strncasecmp(word, name, n) != 0)
+            continue;
+        if (ret->n == LIMIT_NAME_ADDRESSES)
+            return false;
+        ret->v[ret->n++] = (struct fetch_address){f, ip};
+    }
+    return true;
 }
 
-void resolve_read_hosts(const char *text, size_t len, const char *name, struct fetch_answer *ret)
+bool resolve_read_hosts(const char *text, size_t len, const char *name, struct fetch_answer *ret)
 {
     for (size_t at = 0; at < len;) {
         const char *line = text + at, *end = memchr(line, '\n', len - at);
         size_t n = end ? (size_t)(end - line) : len - at;
         const char *comment = memchr(line, '#', n);
-        read_hosts_line(line, comment ? comment : line + n, name, ret);
+        if (!read_hosts_line(line, comment ? comment : line + n, name, ret))
+            return false;
         at += n + 1;
     }
+    return true;
 }

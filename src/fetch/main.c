@@ -129,7 +129,11 @@ static int become(struct account a)
     if (setgroups(0, NULL) < 0 || setresgid(a.gid, a.gid, a.gid) < 0 ||
         setresuid(a.uid, a.uid, a.uid) < 0)
         return -errno;
-    return setuid(0) == 0 ? -EPERM : 0; /* there must be no way back */
+    if (setuid(0) == 0)
+        return -EPERM; /* there must be no way back */
+    /* What others of that user may do to us; a change of user sets it anew (proc(5),
+     * suid_dumpable). */
+    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }
 
 /* What no process needs that only asks name servers. */

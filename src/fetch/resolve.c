@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ANSWER_BYTES = 65536, QUESTIONS_MAX = 8, HOSTS_BYTES_MAX = 1024 * 1024 };
+enum { ANSWER_BYTES = 65536, QUESTIONS_MAX = 8, HOSTS_BYTES_MAX = 16 * 1024 * 1024 };
 #define HOSTS_FILE "/etc/hosts"
 
 static enum resolve_result ask_once(res_state rs, struct resolve_question *q, uint8_t *answer,
@@ -97,6 +97,8 @@ static int open_resolver(res_state rs, const struct resolve_options *o)
     return 0;
 }
 
+/* Whether the file decides. What could not be read whole decides too, as a failure: an entry that
+ * was missed would let a name server speak for it. */
 static bool ask_hosts(const char *name, struct fetch_answer *ret)
 {
     _cleanup_(close_p) int fd = open(HOSTS_FILE, O_RDONLY | O_CLOEXEC);
@@ -107,9 +109,9 @@ static bool ask_hosts(const char *name, struct fetch_answer *ret)
         if (n <= 0)
             break;
     }
-    if (len > 0)
-        resolve_read_hosts(text, len, name, ret);
-    return ret->n > 0;
+    if (len == HOSTS_BYTES_MAX || (len > 0 && !resolve_read_hosts(text, len, name, ret)))
+        set_error(ret, "too-many");
+    return ret->n > 0 || ret->outcome == FETCH_ERROR;
 }
 
 static void ask_servers(const char *name, const struct resolve_options *o, struct fetch_answer *ret)

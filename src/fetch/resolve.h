@@ -39,5 +39,6 @@ struct resolve_question {
 enum resolve_result resolve_read_answer(const struct resolve_question *q, const uint8_t *answer,
                                         size_t len, struct fetch_answer *ret,
                                         char ret_next[RESOLVE_NAME_BYTES]);
-/* Adds what a hosts file says about the name. */
-void resolve_read_hosts(const char *text, size_t len, const char *name, struct fetch_answer *ret);
+/* Adds what a hosts file says about the name. False if that is too much. */
+_must_check_ bool resolve_read_hosts(const char *text, size_t len, const char *name,
+                                     struct fetch_answer *ret);

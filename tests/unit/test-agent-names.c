@@ -13,12 +13,33 @@
 #include <cmocka.h>
 
 #include "../../src/agent/files.h"
+#include "../../src/agent/keywords.h"
 #include "fake-datapath.h"
 
 static char dir[64], state_dir[80], run_dir[80], config[80];
 static struct agent *agent;
 static int fetcher = -1;
 static char heard[4096];
+static struct {
+    struct address_list list;
+    int error;
+    unsigned n_reads;
+} gateways;
+
+/* For the one that asks the kernel (gateways.c). */
+int gateways_read(struct address_list *ret)
+{
+    gateways.n_reads++;
+    if (gateways.error == 0)
+        *ret = gateways.list;
+    return gateways.error;
+}
+
+static void set_gateway(uint64_t address)
+{
+    gateways.list = (struct address_list){.n = 0};
+    address_list_add(&gateways.list, FAMILY_4, (struct ip){0, address});
+}
 
 static int try_start(bool forget, struct diag *d)
 {
@@ -91,6 +112,7 @@ static int setup(void **state _unused_)
     snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
     snprintf(config, sizeof(config), "%s/own.conf", dir);
     fake_reset();
+    memset(&gateways, 0, sizeof(gateways));
     return 0;
 }
 
@@ -259,6 +281,15 @@ static void test_follows(void **state _unused_)
     assert_int_equal(fake.n_flips, flips + 2);
 }
 
+static bool in_file(const char *what)
+{
+    char path[128];
+    _cleanup_free_ char *text = NULL;
+    size_t len;
+    snprintf(path, sizeof(path), "%s/names", state_dir);
+    return file_read(path, 4096, &text, &len) == 0 && strstr(text, what);
+}
+
 static void test_failed_generation(void **state _unused_)
 {
     start();
@@ -268,6 +299,7 @@ static void test_failed_generation(void **state _unused_)
     turns(100);
     fake.candidate_error = 0;
     assert_true(blocked("10.0.0.1") && !blocked("10.0.0.2"));
+    assert_true(in_file("10.0.0.1") && !in_file("10.0.0.2")); /* for a restart right now */
     struct answer a;
     ask("block in tcp port 9", &a);
     await(&a); /* with the addresses that are in force */
@@ -337,12 +369,212 @@ static void test_connection(void **state _unused_)
     close_p(&old);
 }
 
+/* What another request was refused for takes no name away from one that waits. */
+static void test_refused_beside_waiting(void **state _unused_)
+{
+    struct answer waiting, other;
+    start();
+    connect_fetcher();
+    ask("block in tcp from a.example to me port 1", &waiting);
+    hear("want a.example\n");
+    ask("block tcp from a.example to b.example port 1", &other);
+    hear("want b.example\n");
+    say("absent b.example\n");
+    await(&other);
+    assert_int_equal(other.code, DIAG_ADDRESS);
+    say("found a.example 60 10.0.0.1\n");
+    await(&waiting);
+    assert_int_equal(waiting.err, 0);
+    assert_true(blocked("10.0.0.1"));
+}
+
+static void ignore(void *ctx _unused_, const struct agent_result *r _unused_)
+{
+}
+
+static void test_waiting_is_bounded(void **state _unused_)
+{
+    struct diag d = {0};
+    struct agent_change c = {.kind = AGENT_FILTER_ADD, .text = "block in from a.example"};
+    start();
+    connect_fetcher();
+    for (unsigned i = 0; i < AGENT_QUEUE_MAX; i++)
+        assert_int_equal(agent_change(agent, &c, ignore, NULL, &d, NULL), 0);
+    for (int i = 0; i < 2000 && agent->queue; i++)
+        turns(1);
+    assert_null(agent->queue); /* all wait for the name */
+    assert_int_equal(agent_change(agent, &c, ignore, NULL, &d, NULL), -EBUSY);
+}
+
+/* An answer while the generation with the one before is on its way, and cannot be enforced. */
+static void test_changes_under_way(void **state _unused_)
+{
+    struct answer a;
+    start();
+    connect_fetcher();
+    ask("block in tcp from a.example to me port 1", &a);
+    hear("want a.example\n");
+    say("found a.example 60 10.0.0.1\n");
+    for (int i = 0; i < 100 && !agent->current; i++)
+        turns(1);
+    assert_non_null(agent->current);
+    say("found a.example 60 10.0.0.2\n");
+    await(&a);
+    assert_int_equal(a.err, 0);
+    assert_true(agent->resolver.version != agent->resolver.built);
+    fake.candidate_error = ENOMEM;
+    turns(600); /* a second after the generation before */
+    fake.candidate_error = 0;
+    assert_true(blocked("10.0.0.1") && !blocked("10.0.0.2"));
+    ask("block in tcp port 9", &a);
+    await(&a);
+    assert_true(blocked("10.0.0.1") && !blocked("10.0.0.2"));
+}
+
+static void test_dry_run(void **state _unused_)
+{
+    struct diag d = {0};
+    struct answer a = {0};
+    struct agent_change c = {.kind = AGENT_FILTER_ADD,
+                             .dry_run = true,
+                             .text = "block in tcp from a.example to me port 1"};
+    start();
+    connect_fetcher();
+    set_gateway(0x0a000009);
+    unsigned flips = fake.n_flips;
+    assert_int_equal(agent_change(agent, &c, keep, &a, &d, NULL), 0);
+    hear("want a.example\n");
+    say("found a.example 60 10.0.0.1\n");
+    await(&a);
+    assert_int_equal(a.err, 0);
+    a = (struct answer){0};
+    c.text = "block in tcp from gateway to me port 1";
+    assert_int_equal(agent_change(agent, &c, keep, &a, &d, NULL), 0);
+    await(&a);
+    assert_int_equal(a.err, 0);
+    turns(700); /* longer than changes of addresses take */
+    assert_int_equal(fake.n_flips, flips);
+    assert_false(in_file("10.0.0.1"));
+    ask("block in tcp from a.example to me port 1", &a);
+    await(&a);
+    assert_true(a.err == 0 && blocked("10.0.0.1") && in_file("10.0.0.1"));
+}
+
+static void test_gateway(void **state _unused_)
+{
+    struct answer a;
+    struct diag d = {0};
+    start();
+    set_gateway(0x0a000001);
+    ask("block in tcp from gateway to me port 1", &a);
+    await(&a);
+    assert_true(a.err == 0 && blocked("10.0.0.1"));
+    set_gateway(0x0a000002);
+    gateways.error = -EINTR; /* routes changed during the dump */
+    resolver_routes_changed(agent);
+    turns(200);
+    gateways.error = 0;
+    await_blocked("10.0.0.2"); /* nobody said again that routes changed */
+    set_gateway(0x0a000003);
+    fake.candidate_error = ENOMEM;
+    resolver_routes_changed(agent);
+    turns(800);
+    fake.candidate_error = 0;
+    await_blocked("10.0.0.3");
+    agent = agent_free(agent);
+    gateways.error = -EMFILE;
+    assert_true(try_start(false, &d) < 0); /* what is in force stays */
+    assert_true(blocked("10.0.0.3"));
+    gateways.error = 0;
+    start();
+    assert_true(blocked("10.0.0.3"));
+}
+
+static void change(const struct agent_change *c)
+{
+    struct diag d = {0};
+    struct answer a = {0};
+    assert_int_equal(agent_change(agent, c, keep, &a, &d, NULL), 0);
+    await(&a);
+    if (a.err < 0)
+        fail_msg("%s", a.message);
+}
+
+/* Many filters with a keyword are one look at where it comes from. */
+static void test_keyword_read_once(void **state _unused_)
+{
+    char text[16384] = "policy \"P\" { rule \"r\" {\n";
+    for (int i = 1; i <= 200; i++)
+        snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                 "block in tcp from gateway to me port %d\n", i);
+    strcat(text, "} }\n");
+    start();
+    set_gateway(0x0a000001);
+    change(&(struct agent_change){.kind = AGENT_POLICY_LOAD, .text = text});
+    change(&(struct agent_change){.kind = AGENT_ASSIGN, .policy = "P"});
+    assert_true(blocked("10.0.0.1"));
+    assert_int_equal(gateways.n_reads, 1);
+}
+
+/* In force without addresses: a new filter does not wait for it, but says so. */
+static void test_unknown_in_force(void **state _unused_)
+{
+    struct answer a;
+    char path[128];
+    start();
+    add_named();
+    change(&(struct agent_change){.kind = AGENT_POLICY_LOAD,
+                                  .text = "policy \"P\" { rule \"r\" block in tcp from a.example "
+                                          "to me port 3 }"});
+    change(&(struct agent_change){.kind = AGENT_ASSIGN, .policy = "P"});
+    agent = agent_free(agent);
+    close_p(&fetcher);
+    fetcher = -1;
+    fake_image_done(&fake.active); /* a reboot, and the file is lost */
+    fake.adopted = false;
+    snprintf(path, sizeof(path), "%s/names", state_dir);
+    assert_int_equal(unlink(path), 0);
+    snprintf(path, sizeof(path), "rm -r %s", run_dir);
+    assert_int_equal(system(path), 0);
+    start();
+    ask("block in tcp from a.example to me port 4", &a);
+    await(&a);
+    assert_int_equal(a.err, 0);
+    assert_int_equal(a.n_warnings, 1);
+}
+
+/* A full table at start: what filters use is not what makes room. */
+static void test_full_at_start(void **state _unused_)
+{
+    struct answer a;
+    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(65536);
+    start();
+    add_named();
+    ask("permit in tcp from b.example to me port 2", &a);
+    hear("want b.example\n");
+    say("found b.example 60 10.0.0.2\n");
+    await(&a);
+    assert_int_equal(a.err, 0);
+    agent = agent_free(agent);
+    close_p(&fetcher);
+    fetcher = -1;
+    assert_int_equal(strbuf_add(&text, "portward-names 1\na.example 10.0.0.1\n"), 0);
+    for (int i = 1; i < LIMIT_NAMES; i++)
+        assert_int_equal(strbuf_addf(&text, "c%d.example 10.0.0.3\n", i), 0);
+    assert_int_equal(strbuf_add(&text, "end\n"), 0);
+    assert_int_equal(file_replace(state_dir, "names", text.s, text.len), 0);
+    start();
+    assert_true(blocked("10.0.0.1"));
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(waits_for_its_name), T(refused), T(times_out),  T(follows),
-        T(failed_generation),  T(restart), T(connection),
+        T(waits_for_its_name), T(refused),           T(times_out),     T(follows),
+        T(failed_generation),  T(restart),           T(connection),    T(refused_beside_waiting),
+        T(waiting_is_bounded), T(changes_under_way), T(dry_run),       T(gateway),
+        T(keyword_read_once),  T(unknown_in_force),  T(full_at_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

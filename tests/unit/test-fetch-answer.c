@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -181,16 +182,31 @@ static void test_hosts(void **state _unused_)
                                "192.0.2.1\tx a.example # a\n2001:db8::1 A.EXAMPLE\n"
                                "192.0.2.2 a.example.org\nfe80::1%eth0 a.example\nx a.example";
     struct fetch_answer a = {.n = 0};
-    resolve_read_hosts(text, strlen(text), "a.example", &a);
+    assert_true(resolve_read_hosts(text, strlen(text), "a.example", &a));
     assert_int_equal(a.n, 2);
     assert_true(a.v[0].ip.lo == 0xc0000201 && a.v[1].family == FAMILY_6);
+}
+
+/* One more than a name may have: not the first ones only. */
+static void test_hosts_limit(void **state _unused_)
+{
+    char text[65 * 32] = "";
+    for (int i = 1; i <= 64; i++)
+        snprintf(text + strlen(text), 32, "10.0.0.%d a.example\n", i);
+    struct fetch_answer a = {.n = 0};
+    assert_true(resolve_read_hosts(text, strlen(text), "a.example", &a));
+    assert_int_equal(a.n, 64);
+    snprintf(text + strlen(text), 32, "10.0.0.65 a.example\n");
+    a.n = 0;
+    assert_false(resolve_read_hosts(text, strlen(text), "a.example", &a));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),   cmocka_unit_test(test_chain), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_limits), cmocka_unit_test(test_hosts),
+        cmocka_unit_test(test_good),    cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_hosts),   cmocka_unit_test(test_hosts_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

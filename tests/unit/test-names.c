@@ -79,7 +79,7 @@ static void test_answers(void **state _unused_)
     assert_int_equal(answer("found a.example 60 192.0.2.2"), NAME_CHANGED);
     assert_int_equal(e->in_force.n, 3); /* still the one before both */
     assert_true(names_has_changes(t));
-    names_confirm(t);
+    names_confirm(t, 0);
     assert_false(names_has_changes(t));
     now_is(e, "192.0.2.2");
     assert_int_equal(answer("found b.example 60 192.0.2.2"), NAME_UNKNOWN);
@@ -129,7 +129,7 @@ static void test_revert(void **state _unused_)
     e->used = true;
     assert_int_equal(answer("found a 60 192.0.2.2"), NAME_CHANGED);
     assert_int_equal(answer("found b 60 192.0.2.3"), NAME_CHANGED);
-    names_revert(t);
+    names_revert(t, 0);
     now_is(e, "192.0.2.1");
     now_is(fresh, "192.0.2.3"); /* not in force, so nothing to go back to */
     assert_true(e->resolved && fresh->resolved && !names_has_changes(t));
