@@ -5,7 +5,8 @@ back: whole processes, median of RUNS, portward beside nft, ufw and firewall-cmd
 each in namespaces of its own. A competitor that is not here or does not run in a namespace is
 skipped aloud. Besides, the agent's resident memory.
 
-Usage: bench-command.py [RUNS]; PORTWARD_BUILD names the build directory."""
+Usage: bench-command.py [RUNS]; PORTWARD_BUILD names the build directory, PORTWARD_PEERS one where
+unpack-peers.sh put competitors that are not installed here."""
 import os
 import pathlib
 import shutil
@@ -19,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "netns"))
 from pwtest import CLI, SKIP, Net, set_netns  # noqa: E402
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 50
+PEERS = os.environ.get("PORTWARD_PEERS")
 SIZES = (0, 1000, 10000)
 PER_RULE = 100  # filters of one rule of the policy
 
@@ -162,6 +164,19 @@ def apart(function, *args):
     return ([float(x) for x in text.split()], "") if kind == "ok" else (None, text)
 
 
+def lay_peers_over(copies):
+    """The unpacked packages over /usr and /etc, in this mount namespace only."""
+    if not PEERS:
+        return
+    for part in ("usr", "etc"):
+        upper, work = f"{copies}/{part}.upper", f"{copies}/{part}.work"
+        os.makedirs(upper)
+        os.makedirs(work)
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
+                        f"lowerdir={PEERS}/{part}:/{part},upperdir={upper},workdir={work}",
+                        "/" + part], check=True)
+
+
 def enter_namespaces(copies):
     import ctypes
     libc = ctypes.CDLL(None, use_errno=True)
@@ -171,6 +186,7 @@ def enter_namespaces(copies):
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", copies], check=True)
+    lay_peers_over(copies)
     for path in ("/etc/ufw", "/etc/firewalld", "/var/lib/ufw"):
         if os.path.isdir(path):
             copy = copies + path
@@ -201,7 +217,9 @@ def main():
     jobs = [("nft", nft, n, (n,)) for n in SIZES]
     jobs += [("ufw", ufw, 0, ()), ("firewall-cmd", firewalld, 0, ())]
     for name, function, n, args in jobs:
-        if not shutil.which(name):
+        unpacked = PEERS and any(pathlib.Path(PEERS, "usr", d, name).exists()
+                                 for d in ("bin", "sbin"))
+        if not shutil.which(name) and not unpacked:
             print(f"SKIP: {name} is not installed here")
             continue
         result, why = apart(function, *args)

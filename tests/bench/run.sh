@@ -7,6 +7,8 @@ set -eu
 build=${1:?use: run.sh BUILD_DIR}
 here=$(dirname "$0")
 status=0
+peers=$(mktemp -d)
+trap 'rm -rf "$peers"' EXIT
 
 part() { # part TITLE COMMAND...
     echo "== $1"
@@ -22,7 +24,8 @@ part() { # part TITLE COMMAND...
 echo "$(uname -sr), $(nproc) CPUs, load $(cut -d' ' -f1 /proc/loadavg)"
 part 'compile: N filters to a verified image, beside nft' \
     "$here/bench-compile.sh" "$build/tests/bench/bench-compile"
+"$here/unpack-peers.sh" "$peers" || echo 'without ufw and firewalld'
 part 'command: block and delete, whole processes, beside nft, ufw and firewall-cmd' \
-    env PORTWARD_BUILD="$build" "$here/bench-command.py"
+    env PORTWARD_BUILD="$build" PORTWARD_PEERS="$peers" "$here/bench-command.py"
 part 'classify: one packet through the ingress program' "$build/tests/bench/bench-classify"
 exit "$status"
