@@ -162,6 +162,17 @@ class Net:
         code, self.agent = self.agent.returncode, None
         return code
 
+    def public(self, program):
+        """A copy of a program where anybody can run it: the checkout may lie where only root can
+        go. The test's directory becomes open to all, as /run/portward is."""
+        place = self.dir / "bin"
+        place.mkdir(exist_ok=True)
+        self.dir.chmod(0o755)
+        copy = place / program.name
+        if not copy.exists():
+            shutil.copy(program, copy)
+        return str(copy)
+
     def config(self, text):
         (self.dir / "portward.conf").write_text(text)
 

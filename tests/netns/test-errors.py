@@ -5,7 +5,6 @@ nor loses anything."""
 import hashlib
 import os
 import pathlib
-import shutil
 import signal
 import subprocess
 import time
@@ -43,16 +42,11 @@ def still_blocked(net, name):
 
 def permissions(net):
     nobody = 65534
-    place = net.dir / "bin"  # the checkout may lie where only root can go
-    place.mkdir()
-    net.dir.chmod(0o755)
-    for program in (CLI, AGENT):
-        shutil.copy(program, place)
-    done = subprocess.run([str(place / "portward"), "--runtime-dir", str(net.dir / "run"), "flush"],
+    done = subprocess.run([net.public(CLI), "--runtime-dir", str(net.dir / "run"), "flush"],
                           text=True, capture_output=True, user=nobody, group=nobody,
                           extra_groups=[])
     refused(done, 4, "permission", name="flush as nobody")
-    done = subprocess.run([str(place / "portwardd"), "--foreground", "--state-dir", "/tmp/pw-nobody",
+    done = subprocess.run([net.public(AGENT), "--foreground", "--state-dir", "/tmp/pw-nobody",
                            "--runtime-dir", "/tmp/pw-nobody"], text=True, capture_output=True,
                           user=nobody, timeout=60)
     refused(done, 1, "root", name="portwardd as nobody")

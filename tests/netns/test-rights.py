@@ -51,7 +51,7 @@ CHANGE = (
 def as_user(net, who, *words):
     _, uid, gid, groups, _ = who
     words = [str(net.dir / "out" / f"{uid}.pw") if w == "FILE" else w for w in words]
-    return subprocess.run([str(CLI), "--runtime-dir", str(net.dir / "run"), *words, "--json"],
+    return subprocess.run([net.public(CLI), "--runtime-dir", str(net.dir / "run"), *words, "--json"],
                           text=True, capture_output=True, input=POLICY, timeout=60, user=uid,
                           group=gid, extra_groups=groups)
 

@@ -155,8 +155,8 @@ def failures(a):
     check(document["n_errors"] > 10 and len(document["errors"]) == 9, "30 errors: 10 and a count")
     nobody = {"user": 65534, "group": 65534, "extra_groups": []}
     for words in (["status"], ["flush"]):
-        done = subprocess.run([str(CLI), "--runtime-dir", str(a.net.dir / "run"), *words, "--json"],
-                              text=True, capture_output=True, **nobody)
+        done = subprocess.run([a.net.public(CLI), "--runtime-dir", str(a.net.dir / "run"), *words,
+                               "--json"], text=True, capture_output=True, **nobody)
         problem = a.schemas.problem(json.loads(done.stdout))
         check(done.returncode == 4 and not problem, f"{words[0]} as nobody: {problem}")
 
