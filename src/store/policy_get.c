@@ -75,22 +75,31 @@ int policy_unknown(struct store *s, const char *name, struct diag *d)
     return r;
 }
 
+/* Runs a statement that asks for one policy by its name: *ret_st stands on its row, and the
+ * caller's *folded has to live as long as it does. */
+static int step_by_name(struct store *s, enum stmt_id which, const char *name,
+                        struct folded *folded, struct diag *d, sqlite3_stmt **ret_st)
+{
+    int r = name_fold(name, "policy", d, folded);
+    if (r < 0)
+        return r;
+    const struct bind b[] = {BIND_TEXT(":folded", folded->s)};
+    r = db_bind(s, which, b, ARRAY_SIZE(b), d, ret_st);
+    if (r < 0)
+        return r;
+    r = db_step(s, *ret_st, d);
+    if (r < 0)
+        return r;
+    return r == 0 ? policy_unknown(s, name, d) : 0;
+}
+
 int policy_row(struct store *s, const char *name, struct diag *d, int64_t *ret_id)
 {
     struct folded folded;
-    int r = name_fold(name, "policy", d, &folded);
-    if (r < 0)
-        return r;
     _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
-    const struct bind b[] = {BIND_TEXT(":folded", folded.s)};
-    r = db_bind(s, STMT_POLICY_BY_NAME, b, ARRAY_SIZE(b), d, &st);
+    int r = step_by_name(s, STMT_POLICY_BY_NAME, name, &folded, d, &st);
     if (r < 0)
         return r;
-    r = db_step(s, st, d);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return policy_unknown(s, name, d);
     *ret_id = sqlite3_column_int64(st, 0);
     return 0;
 }
@@ -253,19 +262,10 @@ int store_policy_get(struct store *s, const char *name, struct diag *d, struct p
 int store_policy_source(struct store *s, const char *name, struct diag *d, char **ret)
 {
     struct folded folded;
-    int r = name_fold(name, "policy", d, &folded);
-    if (r < 0)
-        return r;
     _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
-    const struct bind b[] = {BIND_TEXT(":folded", folded.s)};
-    r = db_bind(s, STMT_POLICY_SOURCE, b, ARRAY_SIZE(b), d, &st);
+    int r = step_by_name(s, STMT_POLICY_SOURCE, name, &folded, d, &st);
     if (r < 0)
         return r;
-    r = db_step(s, st, d);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return policy_unknown(s, name, d);
     if (sqlite3_column_type(st, 0) == SQLITE_NULL) {
         r = diag_fail(d, DIAG_UNKNOWN_OBJECT,
                       "policy '%s' has no source text: it was not loaded, or changed since", name);
