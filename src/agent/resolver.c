@@ -213,6 +213,17 @@ static void look_at_keyword(struct agent *a, size_t i)
         addresses_changed(a, e);
 }
 
+/* Looks at the keyword of e, once for all the filters that one question goes through. */
+static void look_once(struct agent *a, const struct name_entry *e,
+                      bool looked_at[RESOLVER_KEYWORDS])
+{
+    for (size_t i = 0; i < RESOLVER_KEYWORDS; i++)
+        if (names_at(a->resolver.names, i) == e && !looked_at[i]) {
+            looked_at[i] = true;
+            look_at_keyword(a, i);
+        }
+}
+
 static int on_keywords(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
     struct agent *a = userdata;
@@ -352,11 +363,8 @@ static int need_name(void *ctx, const struct filter *f _unused_, const struct ad
     struct need *n = ctx;
     struct name_entry *e = names_find(n->a->resolver.names, side);
     if (side->kind != ADDR_NAME) {
-        for (size_t i = 0; !e->used && i < RESOLVER_KEYWORDS; i++)
-            if (names_at(n->a->resolver.names, i) == e && !n->looked_at[i]) {
-                n->looked_at[i] = true;
-                look_at_keyword(n->a, i);
-            }
+        if (!e->used)
+            look_once(n->a, e, n->looked_at);
         return 0;
     }
     int err = e ? 0 : add_name(n->a, side->name, n->d, &e);
@@ -606,11 +614,7 @@ struct start_check {
 /* A server that is configured but cannot be read would open the block just as well. */
 static int check_keyword(struct start_check *c, const struct name_entry *e)
 {
-    for (size_t i = 0; i < RESOLVER_KEYWORDS; i++)
-        if (names_at(c->a->resolver.names, i) == e && !c->looked_at[i]) {
-            c->looked_at[i] = true;
-            look_at_keyword(c->a, i);
-        }
+    look_once(c->a, e, c->looked_at);
     if (!e->failure[0])
         return 0;
     int err = diag_fail(c->d, DIAG_CORRUPT,
