@@ -35,12 +35,24 @@ static void change_done(struct change *c)
     set_done(&c->s);
 }
 
+/* Compiles what was before and patches a copy of it. */
+static int patch_copy(struct change *c, const struct image_change *change)
+{
+    struct compile_options o = {.generation = BEFORE, .seed = 0x5eed};
+    struct diag d = {0};
+    assert_int_equal(compile_image(change->before, &o, &d, &c->before, NULL), 0);
+    size_t size = (size_t)c->before.n_lines * IMG_LINE_BYTES;
+    c->after = c->before;
+    c->after.lines = malloc(size);
+    assert_non_null(c->after.lines);
+    memcpy(c->after.lines, c->before.lines, size);
+    return image_patch(&c->after, change, &c->patch);
+}
+
 static int run(struct change *c, bool add, bool losers)
 {
     struct effective few = less(c), all = set_effective(&c->s);
     size_t last = c->s.n - 1;
-    struct compile_options o = {.generation = BEFORE, .seed = 0x5eed};
-    struct diag d = {0};
     struct image_change change = {.before = add ? &few : &all,
                                   .after = add ? &all : &few,
                                   .added = &last,
@@ -49,13 +61,7 @@ static int run(struct change *c, bool add, bool losers)
                                   .n_deleted = !add,
                                   .losers = losers,
                                   .generation = AFTER};
-    assert_int_equal(compile_image(change.before, &o, &d, &c->before, NULL), 0);
-    size_t size = (size_t)c->before.n_lines * IMG_LINE_BYTES;
-    c->after = c->before;
-    c->after.lines = malloc(size);
-    assert_non_null(c->after.lines);
-    memcpy(c->after.lines, c->before.lines, size);
-    return image_patch(&c->after, &change, &c->patch);
+    return patch_copy(c, &change);
 }
 
 /* Makes the stores one by one; each packet must be decided as before or as after all the time,
@@ -216,21 +222,13 @@ static int run_deletions(struct change *c, const size_t *deleted, size_t n, bool
         else
             v[rest.n++] = all.v[i];
     }
-    struct compile_options o = {.generation = BEFORE, .seed = 0x5eed};
-    struct diag d = {0};
     struct image_change change = {.before = &all,
                                   .after = &rest,
                                   .deleted = deleted,
                                   .n_deleted = n,
                                   .losers = losers,
                                   .generation = AFTER};
-    assert_int_equal(compile_image(&all, &o, &d, &c->before, NULL), 0);
-    size_t size = (size_t)c->before.n_lines * IMG_LINE_BYTES;
-    c->after = c->before;
-    c->after.lines = malloc(size);
-    assert_non_null(c->after.lines);
-    memcpy(c->after.lines, c->before.lines, size);
-    return image_patch(&c->after, &change, &c->patch);
+    return patch_copy(c, &change);
 }
 
 /* A port that is blocked before and after several deletions is so between them, although a permit
