@@ -25,6 +25,8 @@ ALLOWED = {
     "api": CORE | {"agent", "apiclient"},
     "api/client": {"base"},
     "cli": CORE | {"apiclient"},
+    "compat": CORE | {"apiclient", "cli"},
+    "portward": {"base", "cli", "compat"},
     "portwardd": CORE | {"agent", "api"},
 }
 # Headers of the kernel and of eBPF that go with a module besides its own.

@@ -2,6 +2,7 @@
 /* Policies and rules (policy.md 1): plain data. Order is for display only and never changes
  * a verdict. */
 #pragma once
+#include "model/attribute.h"
 #include "model/filter.h"
 
 enum connection { CONNECTION_ALL, CONNECTION_LAN, CONNECTION_DIALUP, _CONNECTION_MAX };
@@ -12,6 +13,7 @@ struct rule {
     char *name;
     bool inactive;
     enum connection connection;
+    struct attributes attributes;
     struct filter *filters; /* array of n_filters, owned */
     size_t n_filters, cap_filters;
     struct span at;
@@ -25,6 +27,7 @@ struct policy {
     uint32_t poll_s;      /* 0 = not given */
     int8_t local_permits; /* -1 not given, 0 no, 1 yes */
     int8_t weak;          /* -1 not given, 0 refuse, 1 allow */
+    struct attributes attributes;
     struct rule *rules;
     size_t n_rules, cap_rules;
     uint32_t revision; /* 0 until stored */

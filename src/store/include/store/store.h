@@ -112,3 +112,34 @@ _must_check_ int store_audit(struct store *s, const struct author *a, const char
 _must_check_ int store_set_generation(struct store *s, uint64_t generation, struct diag *d);
 /* Counter that never goes back: last generation number. */
 _must_check_ int store_next_generation(struct store *s, struct diag *d, uint64_t *ret);
+
+/* Counts every change of anything stored, also those of other connections: whoever has read several
+ * objects can say of which state. */
+_must_check_ int store_state(struct store *s, struct diag *d, uint64_t *ret);
+
+/* The library of the dialects: shared filter lists and filter actions, one text that this module
+ * does not look into. "" if there is none; owned by the caller. Putting writes an audit row. */
+_must_check_ int store_library_get(struct store *s, struct diag *d, char **ret);
+_must_check_ int store_library_put(struct store *s, const char *text, const struct author *a,
+                                   struct diag *d);
+
+/* Settings changed by a verb or a dialect; they win over the configuration file. */
+struct store_setting {
+    char *key, *value;
+};
+struct store_settings {
+    struct store_setting *v; /* sorted by key */
+    size_t n, cap;
+};
+void store_settings_done(struct store_settings *l);
+_must_check_ int store_settings_get(struct store *s, struct diag *d, struct store_settings *ret);
+/* value NULL removes. Writes an audit row. */
+_must_check_ int store_setting_put(struct store *s, const char *key, const char *value,
+                                   const struct author *a, struct diag *d);
+
+/* Preshared keys, by the UUID that an attribute names. Never listed, never printed; the audit row
+ * holds the id only. */
+_must_check_ int store_secret_put(struct store *s, const char *id, const char *value,
+                                  const struct author *a, struct diag *d);
+/* Owned; whoever frees it clears it first (explicit_bzero()). -ENOENT. */
+_must_check_ int store_secret_get(struct store *s, const char *id, struct diag *d, char **ret);

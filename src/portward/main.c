@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* cli/main.c: the program `portward`: hands the process' streams and environment to cli_run().
+/* portward/main.c: the program `portward`: hands the process' streams and environment to cli_run().
  * SIGPIPE is ignored, so that a closed stdout is an error we can pass over in silence. */
 #include <signal.h>
 #include <time.h>
