@@ -33,7 +33,10 @@ STAGES = [
     ("differential", "build-test", ["diff"]),
     ("packets", "build-test", ["netns"]),
 ]
-LONG_STAGES = [("long campaigns", "build-test", ["long"])]
+LONG_STAGES = [
+    ("fuzz targets, 10 minutes each", "build-fuzz", ["fuzz-long"]),
+    ("long campaigns", "build-test", ["long"]),
+]
 
 
 class Totals:

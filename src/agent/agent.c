@@ -137,15 +137,19 @@ void agent_arm_expiry(struct agent *a)
     (void)sd_event_source_set_enabled(s, next ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 }
 
-static int on_stop_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_,
-                          void *userdata)
+int agent_stop(struct agent *a)
 {
-    struct agent *a = userdata;
     if (a->stopping)
         return 0;
     a->stopping = true;
     (void)sd_notify(0, "STOPPING=1"); /* nobody may be listening */
     return agent_queue_internal(a, JOB_STOP, NULL);
+}
+
+static int on_stop_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_,
+                          void *userdata)
+{
+    return agent_stop(userdata);
 }
 
 static int on_reload_signal(sd_event_source *s _unused_, const struct signalfd_siginfo *si _unused_,
@@ -281,11 +285,14 @@ int agent_new(const struct agent_options *o, struct diag *d, struct agent **ret)
     a->started_ns = agent_now_ns();
     int err = copy_options(o, &a->options);
     if (err == 0)
-        err = agent_config_load(&a->options, d, &a->config);
+        err = agent_config_load(&a->options, d, &a->file_config);
     if (err == 0)
         err = take_directories(a, d);
     if (err == 0)
         err = store_open(a->options.state_dir, d, &a->store);
+    a->config = a->file_config;
+    if (err == 0)
+        err = settings_overlay(a->store, &a->config, d);
     if (err == 0)
         err = new_counter_ids(a);
     if (err == 0)
@@ -391,6 +398,7 @@ struct agent *agent_free(struct agent *a)
     for (size_t i = 0; i < _SOURCE_MAX; i++)
         sd_event_source_disable_unref(a->sources[i]);
     desired_free(a->in_force);
+    dynamic_done(&a->resync);
     datapath_close(a->dp);
     counter_ids_free(a->ids);
     store_close(a->store);

@@ -33,6 +33,10 @@ static const struct {
     [AGENT_RULE_DELETE] = {prepare_rule_delete, "delete rule", true},
     [AGENT_POLICY_ROLLBACK] = {prepare_policy_rollback, "roll policy back", true},
     [AGENT_COUNTERS_RESET] = {prepare_counters_reset, "reset counters", false},
+    [AGENT_SETTING] = {prepare_setting, "change a setting", true},
+    [AGENT_LIBRARY] = {prepare_library, "change the library", true},
+    [AGENT_SECRET] = {prepare_secret, "change a secret", true},
+    [AGENT_BATCH] = {prepare_batch, "batch", false}, /* but see needs_store() */
 };
 
 static const struct {
@@ -50,80 +54,50 @@ const char *job_name(const struct job *j)
     return j->kind == JOB_REQUEST ? requests[j->change.kind].name : internals[j->kind].name;
 }
 
+bool request_needs_store(enum agent_change_kind kind)
+{
+    return requests[kind].needs_store;
+}
+
+int request_prepare(struct agent *a, struct job *j)
+{
+    return requests[j->change.kind].prepare(a, j);
+}
+
+/* A batch does if one of its OPs does. */
 static bool needs_store(const struct job *j)
 {
-    return j->kind == JOB_REQUEST && requests[j->change.kind].needs_store;
+    bool any = j->kind == JOB_REQUEST && request_needs_store(j->change.kind);
+    for (size_t i = 0; i < j->change.n_ops; i++)
+        any |= request_needs_store(j->change.ops[i].kind);
+    return any;
+}
+
+const struct dynamic *batch_before(const struct agent *a)
+{
+    const struct job *j = a->current;
+    bool batch = j && j->kind == JOB_REQUEST && j->change.kind == AGENT_BATCH;
+    return batch && needs_store(j) ? &j->before : NULL;
 }
 
 /* --- job --- */
-static void free_text(const char *s)
-{
-    union {
-        const char *in;
-        void *out;
-    } u = {s}; /* our own copy behind the const of the request's struct */
-    free(u.out);
-}
-
-static void change_done(struct agent_change *c)
-{
-    free_text(c->policy);
-    free_text(c->rule);
-    free_text(c->text);
-    for (size_t i = 0; i < c->n_items; i++)
-        free_text(c->items[i]);
-    union {
-        const char *const *in;
-        void *out;
-    } u = {c->items};
-    free(u.out);
-    free_text(c->author.origin);
-    free_text(c->author.reason);
-    *c = (struct agent_change){0};
-}
-
-static int copy_text(const char *s, const char **ret)
-{
-    *ret = s ? strdup(s) : NULL;
-    return s && !*ret ? -ENOMEM : 0;
-}
-
-/* On failure *ret may hold a part; change_done() frees it. */
-static int change_copy(const struct agent_change *c, struct agent_change *ret)
-{
-    *ret = *c;
-    ret->policy = ret->rule = ret->text = ret->author.origin = ret->author.reason = NULL;
-    ret->items = NULL;
-    ret->n_items = 0;
-    if (copy_text(c->policy, &ret->policy) < 0 || copy_text(c->rule, &ret->rule) < 0 ||
-        copy_text(c->text, &ret->text) < 0 ||
-        copy_text(c->author.origin ? c->author.origin : "agent", &ret->author.origin) < 0 ||
-        copy_text(c->author.reason, &ret->author.reason) < 0)
-        return -ENOMEM;
-    const char **items = c->n_items ? calloc(c->n_items, sizeof(*items)) : NULL;
-    if (c->n_items && !items)
-        return -ENOMEM;
-    ret->items = items;
-    for (size_t i = 0; i < c->n_items; i++) {
-        if (copy_text(c->items[i], &items[i]) < 0)
-            return -ENOMEM;
-        ret->n_items++;
-    }
-    return 0;
-}
-
 void job_reset(struct job *j)
 {
+    batch_forget(j);
+    dynamic_done(&j->before);
     layers_done(&j->next_layers);
     agent_filters_done(&j->result.filters);
     agent_filters_done(&j->result.exceptions);
     agent_preview_done(&j->result.preview);
     agent_warnings_done(&j->result.warnings);
     free(j->result.policies);
-    j->in_transaction = j->enforce = false;
+    j->in_transaction = j->enforce = j->settings_changed = false;
     j->next_layers = (struct layers){0};
     j->subject = (struct guid){0};
-    j->audit[0] = j->object[0] = j->policy[0] = j->rule[0] = '\0';
+    j->subject_id = 0;
+    j->notes_end_ns = 0;
+    j->negotiation = (struct negotiation){0};
+    j->reason[0] = j->audit[0] = j->object[0] = j->policy[0] = j->rule[0] = '\0';
     j->result = (struct agent_result){0};
 }
 
@@ -131,7 +105,7 @@ struct job *job_free(struct job *j)
 {
     if (!j)
         return NULL;
-    change_done(&j->change);
+    change_forget(&j->change);
     job_reset(j);
     free(j);
     return NULL;
@@ -242,6 +216,8 @@ static void answer(struct agent *a, struct job *j)
     r->n_interfaces = agent_count_attached(a);
     if (r->err < 0 && r->diag.code == DIAG_NONE)
         diag_errno(&r->diag, r->err, "cannot %s", job_name(j));
+    if (r->err >= 0)
+        negotiation_warn(&j->negotiation, &r->warnings);
     if (j->done)
         j->done(j->ctx, r);
     if (j->kind == JOB_START || j->kind == JOB_STOP) {
@@ -272,50 +248,6 @@ static void refuse(struct agent *a, struct job *j, int err, const struct diag *d
     answer(a, j);
 }
 
-enum { FILTER_EVENTS_MAX = 20 };
-
-static void log_filters(const struct job *j)
-{
-    const struct agent_filters *l = &j->result.filters;
-    enum agent_event_id id =
-        j->change.kind == AGENT_FILTER_ADD ? EV_FILTER_ADDED : EV_FILTER_DELETED;
-    for (size_t i = 0; i < l->n && i < FILTER_EVENTS_MAX; i++)
-        event_log(id, "ID", l->v[i].id, "FILTER", l->v[i].text, "REASON", l->v[i].reason, NULL);
-    if (l->n > FILTER_EVENTS_MAX) {
-        char more[24];
-        (void)snprintf(more, sizeof(more), "%zu", l->n - FILTER_EVENTS_MAX); /* fits */
-        event_log(id, "MORE", more, NULL);
-    }
-}
-
-static void log_expired(const struct agent_filters *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        event_log(EV_FILTER_EXPIRED, "ID", l->v[i].id, "ACTION", action_name(l->v[i].action), NULL);
-}
-
-static void log_change(struct agent *a, const struct job *j)
-{
-    char number[24];
-    (void)snprintf(number, sizeof(number), "%" PRIu64, a->run.generation); /* fits */
-    if (j->result.flipped)
-        event_log(EV_GENERATION_INSTALLED, "GENERATION", number, "CHANGE", job_name(j), NULL);
-    if (j->kind == JOB_EXPIRE)
-        log_expired(&j->result.filters);
-    if (j->kind == JOB_RELOAD)
-        event_log(EV_CONFIG_RELOADED, "IGNORED",
-                  j->hook_ignored ? "[datapath] hook needs a restart of the agent" : NULL, NULL);
-    if (j->kind != JOB_REQUEST || strcmp(j->result.change ? j->result.change : "", "none") == 0)
-        return;
-    enum agent_change_kind kind = j->change.kind;
-    if (kind == AGENT_FILTER_ADD || kind == AGENT_FILTER_DELETE || kind == AGENT_FLUSH)
-        log_filters(j);
-    else if (kind == AGENT_ASSIGN)
-        event_log(EV_POLICY_ASSIGNED, "POLICY", j->result.name, "BEFORE", j->result.before, NULL);
-    else if (kind == AGENT_UNASSIGN)
-        event_log(EV_POLICY_UNASSIGNED, "POLICY", j->result.name, NULL);
-}
-
 /* Audit, number of the generation, commit. */
 static int commit(struct agent *a, struct job *j, struct diag *d)
 {
@@ -327,6 +259,8 @@ static int commit(struct agent *a, struct job *j, struct diag *d)
         author.reason = j->reason;
     if (j->audit[0])
         err = store_audit(a->store, &author, j->audit, j->object, a->run.generation, d);
+    if (err == 0)
+        err = batch_audit(a, j, d);
     if (err == 0 && j->result.flipped && needs_store(j))
         err = store_set_generation(a->store, a->run.generation, d);
     if (err == 0)
@@ -354,14 +288,34 @@ static void show_subject(struct agent *a, const struct desired *x, struct job *j
     notes_for_filter(a, x, j, i);
 }
 
+/* Several filters at once: what one would be told of itself is looked for in all of them. */
+static bool notes_are_for_policies(const struct job *j)
+{
+    return needs_store(j) || j->change.kind == AGENT_BATCH;
+}
+
+/* The kernel is ahead of the store: back to what is written, and to the dynamic filters that were
+ * there before a batch. */
+static void go_back(struct agent *a, struct job *j)
+{
+    bool batch = j->change.kind == AGENT_BATCH;
+    a->resync_dynamic |= batch;
+    if (batch) {
+        dynamic_done(&a->resync);
+        a->resync = j->before;
+        j->before = (struct dynamic){0};
+    }
+    if (agent_queue_internal(a, JOB_RESYNC, NULL) < 0)
+        event_log(EV_AGENT_FAILED, "ERROR", "out of memory while going back", NULL);
+}
+
 static void succeed(struct agent *a, struct job *j)
 {
     struct diag d = {0};
     int err = commit(a, j, &d);
     if (err < 0 && needs_store(j)) {
-        /* The kernel is ahead of the store: go back to what is written. */
-        if (j->result.flipped && agent_queue_internal(a, JOB_RESYNC, NULL) < 0)
-            event_log(EV_AGENT_FAILED, "ERROR", "out of memory while going back", NULL);
+        if (j->enforce) /* also without a flip: what is in force may say other texts and ends */
+            go_back(a, j);
         refuse(a, j, err, &d);
         return;
     }
@@ -372,11 +326,16 @@ static void succeed(struct agent *a, struct job *j)
         resolver_notes(a, j);
     if (j->kind == JOB_REQUEST && j->change.kind == AGENT_FILTER_ADD)
         show_subject(a, a->in_force, j);
-    else if (j->kind == JOB_REQUEST && needs_store(j) && j->result.flipped)
+    else if (j->kind == JOB_REQUEST && notes_are_for_policies(j) && j->result.flipped)
         notes_for_policies(a->in_force, j);
-    if (j->kind == JOB_RELOAD)
-        a->config = j->config;
-    log_change(a, j);
+    batch_show(a, a->in_force, j);
+    if (j->kind == JOB_RELOAD || j->settings_changed) {
+        a->file_config = j->config;
+        a->config = j->effective;
+    }
+    if (j->enforce && j->kind != JOB_HOST && j->kind != JOB_NAMES)
+        a->n_dynamic_changes++;
+    change_log(a, j);
     answer(a, j);
 }
 
@@ -438,11 +397,28 @@ static int check_generation(const struct agent *a, struct job *j)
     return err;
 }
 
+/* The caller computed his change from what was stored then. */
+static int check_state(struct agent *a, struct job *j)
+{
+    struct diag *d = &j->result.diag;
+    uint64_t state = 0;
+    if (j->change.if_state == 0)
+        return 0;
+    int err = agent_state(a, d, &state);
+    if (err < 0 || state == j->change.if_state)
+        return err;
+    err = diag_fail(d, DIAG_STALE, "something was changed since it was read");
+    diag_hint(d, "read it again: portward policy history -n 5");
+    return err;
+}
+
 static int prepare(struct agent *a, struct job *j)
 {
     struct diag *d = &j->result.diag;
     struct diag store_error = {0};
     int err = check_generation(a, j);
+    if (err == 0)
+        err = check_state(a, j);
     if (err < 0)
         return err;
     /* A change of the dynamic layer ends with the power anyway, its audit row may. */
@@ -459,11 +435,13 @@ static int prepare(struct agent *a, struct job *j)
     j->in_transaction = err == 0;
     if (a->in_force) {
         err = layers_copy(&a->in_force->layers, &j->next_layers);
+        if (err == 0 && j->change.kind == AGENT_BATCH)
+            err = dynamic_copy(&j->next_layers.dynamic, &j->before);
         if (err < 0)
             return err;
     }
-    return j->kind == JOB_REQUEST ? requests[j->change.kind].prepare(a, j)
-                                  : internals[j->kind].prepare(a, j);
+    err = j->kind == JOB_REQUEST ? request_prepare(a, j) : internals[j->kind].prepare(a, j);
+    return err == 0 && j->settings_changed ? settings_apply(a, j) : err;
 }
 
 /* Nothing of a parked job stays: others are served meanwhile. */
@@ -489,8 +467,10 @@ static int preview(struct agent *a, struct job *j, struct diag *d)
         err = preview_make(a, x, agent_now_ns() + AGENT_PREVIEW_NS / 2, &j->result.preview);
     if (err == 0 && j->change.kind == AGENT_FILTER_ADD)
         show_subject(a, x, j);
-    else if (err == 0 && needs_store(j))
+    else if (err == 0 && notes_are_for_policies(j))
         notes_for_policies(x, j);
+    if (err == 0)
+        batch_show(a, x, j);
     counter_ids_rollback(a->ids);
     return err;
 }
@@ -507,6 +487,7 @@ static void try_change(struct agent *a, struct job *j)
         j->result.preview = (struct agent_preview){.made = true, .equal = true, .complete = true};
         if (j->change.kind == AGENT_FILTER_ADD)
             show_subject(a, a->in_force, j);
+        batch_show(a, a->in_force, j);
     }
     if (err < 0) {
         refuse(a, j, err, &d);
@@ -541,7 +522,7 @@ static void start(struct agent *a, struct job *j)
     /* A disk that is full must be known before the kernel is touched, or a change that is then
      * refused would open ports until it is taken back. */
     if (err == 0 && j->enforce && needs_store(j))
-        err = store_reserve(a->store, &d);
+        err = store_reserve(a->store, batch_audit_bytes(j), &d);
     if (err == 0 && j->enforce)
         err = enforce(a, j, &d, &waits);
     if (err < 0)

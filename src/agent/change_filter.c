@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/strbuf.h"
+#include "dynamic_index.h"
 #include "internal.h"
 #include "text/text.h"
 
@@ -38,9 +39,13 @@ static int add_new(struct job *j, struct command_filter *c, uint64_t deadline_ns
         return err;
     const struct filter *f = &j->next_layers.dynamic.v[i]->filter;
     j->subject = f->guid;
+    j->subject_id = f->handle;
+    if (j->index)
+        dynamic_index_add(j->index, &j->next_layers.dynamic, f);
     j->result.change = "added";
     (void)snprintf(j->audit, sizeof(j->audit), "%s", action_name(f->action)); /* fits */
     set_object(j, f);
+    negotiation_add_filter(&j->negotiation, f);
     return 0;
 }
 
@@ -52,6 +57,8 @@ static int extend(struct job *j, size_t i, uint64_t deadline_ns, const char *rea
     if (err < 0)
         return err;
     j->subject = l->v[i]->filter.guid;
+    j->subject_id = l->v[i]->filter.handle;
+    negotiation_add_filter(&j->negotiation, &l->v[i]->filter);
     j->result.change = changed ? "extended" : "none";
     if (changed) {
         (void)snprintf(j->audit, sizeof(j->audit), "extend"); /* fits */
@@ -74,7 +81,7 @@ int prepare_filter_add(struct agent *a _unused_, struct job *j)
     const char *reason = c.reason ? c.reason : j->change.author.reason;
     if (c.reason) /* the parser knows the limit */
         (void)snprintf(j->reason, sizeof(j->reason), "%s", c.reason);
-    size_t i = dynamic_find_equal(&j->next_layers.dynamic, &c.filter);
+    size_t i = dynamic_index_find(j->index, &j->next_layers.dynamic, &c.filter);
     err = i == SIZE_MAX ? add_new(j, &c, deadline_ns, reason) : extend(j, i, deadline_ns, reason);
     j->enforce = err == 0 && strcmp(j->result.change, "none") != 0;
     return err;
@@ -136,7 +143,7 @@ static int find_by_text(struct agent *a, struct job *j, const char *item, size_t
     int err = text_parse_filter(item, strlen(item), d, &f);
     if (err < 0)
         return text_error(j, err);
-    *ret_i = dynamic_find_equal(&j->next_layers.dynamic, &f);
+    *ret_i = dynamic_index_find(j->index, &j->next_layers.dynamic, &f);
     if (*ret_i == SIZE_MAX) {
         err = not_found(item, d);
         for (size_t i = 0; i < a->in_force->e.n; i++)
@@ -150,15 +157,12 @@ static int find_by_text(struct agent *a, struct job *j, const char *item, size_t
     return err;
 }
 
-/* Place of dynamic entry i of the job's copy in what is in force. The copy only lost entries so
- * far, so it is at i or a little behind. */
-static size_t place_in_force(const struct agent *a, const struct dynamic_entry *e, size_t i)
+/* Place of a dynamic entry in what is in force; SIZE_MAX if an OP before in this batch added it. */
+static size_t place_in_force(const struct agent *a, const struct dynamic_entry *e)
 {
     const struct desired *x = a->in_force;
-    for (; i < x->n_dynamic; i++)
-        if (x->layers.dynamic.v[i] == e)
-            return x->dynamic_first + i;
-    return SIZE_MAX;
+    size_t i = dynamic_find_id(&x->layers.dynamic, e->filter.handle);
+    return i == SIZE_MAX ? SIZE_MAX : x->dynamic_first + i;
 }
 
 /* The filter as it was, with its counters, into the answer; then out of the layer. */
@@ -166,14 +170,13 @@ static int take_out(struct agent *a, struct job *j, size_t i)
 {
     struct dynamic *l = &j->next_layers.dynamic;
     struct agent_filter f;
-    size_t at = place_in_force(a, l->v[i], i);
-    if (at != SIZE_MAX) {
-        int err = view_filter(a, a->in_force, at, NULL, &f);
-        if (err == 0)
-            err = filters_add(&j->result.filters, &f);
-        if (err < 0)
-            return err;
-    }
+    size_t at = place_in_force(a, l->v[i]);
+    int err = at == SIZE_MAX ? view_stored(&l->v[i]->filter, LAYER_DYNAMIC, NULL, NULL, &f)
+                             : view_filter(a, a->in_force, at, NULL, &f);
+    if (err == 0)
+        err = filters_add(&j->result.filters, &f);
+    if (err < 0)
+        return err;
     dynamic_remove(l, i);
     return 0;
 }

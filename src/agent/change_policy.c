@@ -13,6 +13,8 @@
 #include "internal.h"
 #include "text/text.h"
 
+enum { TITLE_BYTES = LIMIT_REASON_BYTES };
+
 static void policy_list_donep(struct policy_list *l)
 {
     policy_list_done(l);
@@ -37,14 +39,17 @@ static bool is_assigned(const struct layers *l, enum assign_slot slot, const cha
     return l->policy[slot] && utf8_casecmp(l->policy[slot]->policy->name, name) == 0;
 }
 
-/* Puts the stored p into the slots that hold a policy of its name. *ret: it is in one. */
-static int replace_in_layers(struct agent *a, struct job *j, const char *name, bool *ret)
+/* Puts the stored policy into the slots that hold one of its name, or of the name that it had
+ * before (NULL = none). *ret: it is in one. */
+static int replace_in_layers(struct agent *a, struct job *j, const char *name, const char *before,
+                             bool *ret)
 {
     *ret = false;
     for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++) {
         struct diag *d = &j->result.diag;
         _cleanup_(policy_freep) struct policy *p = NULL;
-        if (!is_assigned(&j->next_layers, s, name))
+        if (!is_assigned(&j->next_layers, s, name) &&
+            (!before || !is_assigned(&j->next_layers, s, before)))
             continue;
         int err = store_policy_get(a->store, name, d, &p);
         if (err == 0)
@@ -76,16 +81,15 @@ static int put_policy(struct agent *a, struct job *j, struct policy *p, const st
     struct diag *d = &j->result.diag;
     _cleanup_(policy_freep) struct policy *old = NULL;
     bool changed, assigned = false;
-    int err = find_stored(a, p->name, d, &old);
-    /* A revision that comes back has identities of its own. */
-    if (err == 0 && old && j->change.kind != AGENT_POLICY_ROLLBACK)
-        err = text_inherit_ids(p, old);
+    /* The store sees to it that rules keep their identities. */
+    int err = find_stored(a, o->renamed_from ? o->renamed_from : p->name, d, &old);
     if (err == 0)
         err = store_policy_put(a->store, p, o, &j->change.author, d, &changed);
     if (err < 0)
         return err;
+    negotiation_add_policy(&j->negotiation, p);
     if (changed)
-        err = replace_in_layers(a, j, p->name, &assigned);
+        err = replace_in_layers(a, j, p->name, o->renamed_from, &assigned);
     else
         for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++)
             assigned |= is_assigned(&j->next_layers, s, p->name);
@@ -125,17 +129,32 @@ static int source_of(const struct policy_list *l, size_t i, const char *text, ch
     return *ret ? 0 : -ENOMEM;
 }
 
+static int check_title(const char *title, struct diag *d)
+{
+    size_t n = title ? strlen(title) : 1;
+    if (n > 0 && n <= TITLE_BYTES)
+        return 0;
+    return diag_fail(d, DIAG_LIMIT, "the line for history has 1 to %d bytes, this one has %zu",
+                     TITLE_BYTES, n);
+}
+
 int prepare_policy_load(struct agent *a, struct job *j)
 {
     _cleanup_(policy_list_donep) struct policy_list l = {0};
     const char *text = j->change.text ? j->change.text : "";
-    int err = text_parse_policies(text, strlen(text), &j->result.errors, &l);
+    int err = check_title(j->change.title, &j->result.diag);
+    if (err < 0)
+        return err;
+    err = text_parse_policies(text, strlen(text), &j->result.errors, &l);
     if (err < 0 && j->result.errors.n > 0)
         j->result.diag = j->result.errors.d[0];
     if (err == 0 && j->change.policy)
         err = rename_policy(j, &l, j->change.policy);
     if (err == 0 && l.n == 0)
         err = diag_fail(&j->result.diag, DIAG_SYNTAX, "the file holds no policy");
+    if (err == 0 && l.n > 1 && (j->change.renamed_from || j->change.n_renamed_rules))
+        err = diag_fail(&j->result.diag, DIAG_USAGE, "one policy can be renamed, this text has %zu",
+                        l.n);
     if (err < 0)
         return err;
     j->result.policies = calloc(l.n, sizeof(*j->result.policies));
@@ -145,7 +164,12 @@ int prepare_policy_load(struct agent *a, struct job *j)
     for (size_t i = 0; i < l.n; i++) {
         _cleanup_free_ char *source = NULL;
         err = source_of(&l, i, text, &source);
-        struct policy_put o = {.replace = j->change.replace, .source = source, .change = "load"};
+        struct policy_put o = {.replace = j->change.replace,
+                               .source = source,
+                               .change = j->change.title ? j->change.title : "load",
+                               .renamed_from = j->change.renamed_from,
+                               .renamed_rules = j->change.renamed_rules,
+                               .n_renamed_rules = j->change.n_renamed_rules};
         if (err == 0)
             err = put_policy(a, j, l.v[i], &o, &j->result.policies[i]);
         if (err < 0)
@@ -157,11 +181,28 @@ int prepare_policy_load(struct agent *a, struct job *j)
     return 0;
 }
 
+/* Takes the policy out of all slots. */
+static int unassign_everywhere(struct agent *a, struct job *j, const char *name)
+{
+    int err = 0;
+    char before[256];
+    for (unsigned s = 0; err == 0 && s < _ASSIGN_SLOT_MAX; s++) {
+        if (!is_assigned(&j->next_layers, s, name))
+            continue;
+        err = store_assign(a->store, s, NULL, &j->change.author, &j->result.diag, before);
+        layers_unset_policy(&j->next_layers, s);
+        j->enforce = true;
+    }
+    return err;
+}
+
 int prepare_policy_delete(struct agent *a, struct job *j)
 {
     struct diag *d = &j->result.diag;
     _cleanup_(policy_freep) struct policy *p = NULL;
     int err = store_policy_get(a->store, j->change.policy, d, &p);
+    if (err == 0 && j->change.unassign)
+        err = unassign_everywhere(a, j, p->name);
     if (err == 0)
         err = store_policy_delete(a->store, p->name, &j->change.author, d);
     if (err < 0)
@@ -208,6 +249,7 @@ int prepare_assign(struct agent *a, struct job *j)
     if (err < 0)
         return err;
     (void)snprintf(j->result.name, sizeof(j->result.name), "%s", p->name);
+    negotiation_add_policy(&j->negotiation, p);
     if (is_assigned(&j->next_layers, slot, p->name)) {
         (void)snprintf(j->result.before, sizeof(j->result.before), "%s", p->name);
         j->result.change = "none";

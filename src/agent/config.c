@@ -14,7 +14,7 @@
 #include "text/text.h"
 
 struct parser {
-    const char *file;
+    const char *file; /* NULL = the setting comes from no file */
     unsigned line;
     struct agent_config *c;
     struct diag *d;
@@ -28,6 +28,8 @@ static int _printf_(3, 4) refuse(const struct parser *p, enum diag_code code, co
     va_start(ap, fmt);
     (void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut message is still a message */
     va_end(ap);
+    if (!p->file)
+        return diag_fail(p->d, code, "%s", text);
     return diag_fail(p->d, code, "%s:%u: %s", p->file, p->line, text);
 }
 
@@ -38,8 +40,7 @@ static int bad_value(const struct parser *p, const char *key, const char *value,
     return err;
 }
 
-/* Index of value in a list of words separated by '|', -1 if it is none of them. */
-static int word_index(const char *value, const char *words)
+int agent_config_word(const char *value, const char *words)
 {
     size_t n = strlen(value);
     for (int i = 0; n > 0; i++) {
@@ -82,31 +83,33 @@ static void set_lost_on_stop(struct agent_config *c, int v)
     c->lost_on_stop = v == 1;
 }
 
-/* One key; the value is one of words, and set() gets its position. set NULL and words NULL:
- * failsafe and wins, which have a grammar of their own; set NULL with words: not in this version.
- */
+/* One key; the value is one of words, and set() gets its position. fallback: what holds if no file
+ * says anything. set NULL and words NULL: failsafe and wins, which have a grammar of their own; set
+ * NULL with words: not in this version. */
 static const struct key {
     const char *section, *name, *words;
     void (*set)(struct agent_config *c, int v);
+    const char *fallback;
 } keys[] = {
-    {"filter", "exempt", "0|1|2|3", set_exempt},
-    {"filter", "masqueraded", "judge|pass", set_masqueraded},
-    {"filter", "source-route", "drop|classify", set_source_route},
-    {"filter", "dhcp-client", "auto|off", set_dhcp_client},
-    {"filter", "wins", NULL, NULL},
-    {"safety", "failsafe", NULL, NULL},
-    {"dynamic", "lost-on-stop", "no|yes", set_lost_on_stop},
-    {"datapath", "hook", "auto|tcx|clsact", set_hook},
-    {"datapath", "counters", "on|off", set_counters},
-    {"datapath", "guard", "", NULL},
-    {"datapath", "raw-egress", "", NULL},
-    {"datapath", "attach", "", NULL},
-    {"safety", "confirm", "", NULL},
-    {"safety", "auto-confirm", "", NULL},
-    {"safety", "confirm-from", "", NULL},
-    {"safety", "management", "", NULL},
-    {"safety", "failsafe-lock", "", NULL},
+    {"filter", "exempt", "0|1|2|3", set_exempt, "3"},
+    {"filter", "masqueraded", "judge|pass", set_masqueraded, "judge"},
+    {"filter", "source-route", "drop|classify", set_source_route, "drop"},
+    {"filter", "dhcp-client", "auto|off", set_dhcp_client, "auto"},
+    {"filter", "wins", NULL, NULL, ""},
+    {"safety", "failsafe", NULL, NULL, ""},
+    {"dynamic", "lost-on-stop", "no|yes", set_lost_on_stop, "no"},
+    {"datapath", "hook", "auto|tcx|clsact", set_hook, "auto"},
+    {"datapath", "counters", "on|off", set_counters, "on"},
+    {"datapath", "guard", "", NULL, ""},
+    {"datapath", "raw-egress", "", NULL, ""},
+    {"datapath", "attach", "", NULL, ""},
+    {"safety", "confirm", "", NULL, ""},
+    {"safety", "auto-confirm", "", NULL, ""},
+    {"safety", "confirm-from", "", NULL, ""},
+    {"safety", "management", "", NULL, ""},
+    {"safety", "failsafe-lock", "", NULL, ""},
 };
+_Static_assert(ARRAY_SIZE(keys) == CONFIG_KEYS, "an origin for each key");
 _Static_assert(HOOK_AUTO == 0 && HOOK_TCX == 1 && HOOK_CLSACT == 2, "order of the words");
 enum { N_KEYS = ARRAY_SIZE(keys) };
 
@@ -164,22 +167,50 @@ static void hint_keys(const struct parser *p, const char *section)
     diag_hint(p->d, "keys of [%s]: %s", section, list);
 }
 
-static int set_key(const struct parser *p, const char *section, const char *name, const char *value,
-                   bool seen[N_KEYS])
+/* The value of key number i, wherever it comes from. */
+static int set_value(const struct parser *p, size_t i, const char *value)
 {
-    size_t i = 0;
-    while (i < N_KEYS && (strcmp(keys[i].section, section) != 0 || strcmp(keys[i].name, name) != 0))
-        i++;
-    if (i == N_KEYS) {
-        int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown key '%.64s' in [%s]", name, section);
-        hint_keys(p, section);
-        return err;
-    }
     const struct key *k = &keys[i];
     if (k->words && !k->set) {
         int err = refuse(p, DIAG_NOT_ENFORCED, "key '%s' in [%s] is not supported by this version",
-                         name, section);
-        diag_hint(p->d, "remove the line '%s = ...'", name);
+                         k->name, k->section);
+        diag_hint(p->d, "remove the line '%s = ...'", k->name);
+        return err;
+    }
+    if (!k->words)
+        return strcmp(k->name, "wins") == 0 ? set_wins(p, value) : set_failsafe(p, value);
+    int v = agent_config_word(value, k->words);
+    if (v < 0)
+        return bad_value(p, k->name, value, k->words);
+    k->set(p->c, v);
+    return 0;
+}
+
+static size_t find_key(const char *section, size_t len, const char *name)
+{
+    size_t i = 0;
+    while (i < N_KEYS &&
+           (strlen(keys[i].section) != len || memcmp(keys[i].section, section, len) != 0 ||
+            strcmp(keys[i].name, name) != 0))
+        i++;
+    return i;
+}
+
+static void note_origin(const struct parser *p, size_t i, const char *value)
+{
+    struct config_origin *o = &p->c->origin[i];
+    o->line = p->line;
+    (void)snprintf(o->file, sizeof(o->file), "%s", p->file); /* cut */
+    (void)snprintf(o->value, sizeof(o->value), "%s", value); /* cut */
+}
+
+static int set_key(const struct parser *p, const char *section, const char *name, const char *value,
+                   bool seen[N_KEYS])
+{
+    size_t i = find_key(section, strlen(section), name);
+    if (i == N_KEYS) {
+        int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown key '%.64s' in [%s]", name, section);
+        hint_keys(p, section);
         return err;
     }
     if (seen[i]) {
@@ -187,14 +218,35 @@ static int set_key(const struct parser *p, const char *section, const char *name
         diag_hint(p->d, "a later file may replace it, the same file may not");
         return err;
     }
+    int err = set_value(p, i, value);
+    if (err < 0)
+        return err;
     seen[i] = true;
-    if (!k->words)
-        return strcmp(k->name, "wins") == 0 ? set_wins(p, value) : set_failsafe(p, value);
-    int v = word_index(value, k->words);
-    if (v < 0)
-        return bad_value(p, name, value, k->words);
-    k->set(p->c, v);
+    note_origin(p, i, value);
     return 0;
+}
+
+int agent_config_set(struct agent_config *c, const char *key, const char *value, struct diag *d)
+{
+    const struct parser p = {.c = c, .d = d};
+    const char *dot = strchr(key, '.');
+    size_t i = dot ? find_key(key, (size_t)(dot - key), dot + 1) : N_KEYS;
+    if (i == N_KEYS)
+        return diag_fail(d, DIAG_UNKNOWN_WORD, "unknown key '%.64s'", key);
+    return set_value(&p, i, value);
+}
+
+bool agent_config_value(const struct agent_config *c, size_t i, struct config_value *ret)
+{
+    if (i >= N_KEYS)
+        return false;
+    const struct key *k = &keys[i];
+    const struct config_origin *o = &c->origin[i];
+    *ret = (struct config_value){.line = o->line, .supported = k->set || !k->words};
+    (void)snprintf(ret->key, sizeof(ret->key), "%s.%s", k->section, k->name); /* fits */
+    (void)snprintf(ret->value, sizeof(ret->value), "%s", o->line ? o->value : k->fallback);
+    (void)snprintf(ret->file, sizeof(ret->file), "%s", o->file);
+    return true;
 }
 
 /* Removes blanks at both ends; the text is cut in place. */
@@ -217,7 +269,7 @@ static int open_section(const struct parser *p, char *line, char section[32])
     }
     line[n - 1] = '\0';
     const char *name = strip(line + 1);
-    if (word_index(name, later_sections) >= 0) {
+    if (agent_config_word(name, later_sections) >= 0) {
         int err =
             refuse(p, DIAG_NOT_ENFORCED, "section [%s] is not supported by this version", name);
         diag_hint(p->d, "remove the section [%s]", name);

@@ -6,11 +6,20 @@
 #include "keywords.h"
 #include "model/settings.h"
 
+enum { CONFIG_KEYS = 17 };
+/* Where the value of a key was read, and its text. */
+struct config_origin {
+    char file[256];
+    unsigned line;   /* 0 = it was not */
+    char value[512]; /* a longer one is cut */
+};
+
 struct agent_config {
     struct filter_settings filter;
     enum hook_mode hook;
     bool lost_on_stop;
     struct address_list wins; /* what the address `wins` stands for */
+    struct config_origin origin[CONFIG_KEYS];
 };
 void agent_config_init(struct agent_config *c);
 
@@ -18,6 +27,21 @@ void agent_config_init(struct agent_config *c);
  * the message begins with "file:line: ". A key given here replaces the value of earlier files. */
 _must_check_ int agent_config_parse(const char *file, const char *text, size_t len,
                                     struct agent_config *c, struct diag *d);
+
+/* One key, "filter.exempt", as if a file said so. */
+_must_check_ int agent_config_set(struct agent_config *c, const char *key, const char *value,
+                                  struct diag *d);
+/* Index of value in a list of words separated by '|', -1 if it is none of them. */
+int agent_config_word(const char *value, const char *words);
+/* Key number i and its value, false behind the last. */
+struct config_value {
+    char key[64]; /* "filter.exempt" */
+    char value[512];
+    char file[256];
+    unsigned line;  /* 0 = default */
+    bool supported; /* by this version */
+};
+bool agent_config_value(const struct agent_config *c, size_t i, struct config_value *ret);
 
 /* Vendor defaults, the administrator's file, conf.d/ (in the order of their names). */
 _must_check_ int agent_config_load(const struct agent_options *o, struct diag *d,

@@ -332,8 +332,9 @@ static void print_filter(struct print *p, const struct effective_filter *ef)
     memset(&r, 0, sizeof(r)); /* padding is hashed too */
     print_addr(&f->src, r.src, &r.kinds[0]);
     print_addr(&f->dst, r.dst, &r.kinds[3]);
-    /* Of a block the image knows that there is an end, as the reason of a drop, but not when. */
-    r.deadline_ns = f->action == ACTION_BLOCK ? ef->deadline_ns != 0 : ef->deadline_ns;
+    /* Of what denies the image knows that there is an end, as the reason of a drop, but not when.
+     */
+    r.deadline_ns = filter_effect(f) == ACTION_PERMIT ? ef->deadline_ns : ef->deadline_ns != 0;
     r.counter_id = ef->counter_id;
     r.numbers[0] = f->proto;
     r.numbers[1] = f->icmp_type;

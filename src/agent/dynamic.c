@@ -138,10 +138,15 @@ void dynamic_remove(struct dynamic *l, size_t i)
 
 size_t dynamic_find_id(const struct dynamic *l, uint32_t id)
 {
-    for (size_t i = 0; i < l->n; i++)
-        if (l->v[i]->filter.handle == id)
-            return i;
-    return SIZE_MAX;
+    size_t lo = 0, hi = l->n; /* in the order of their ids, see dynamic.h */
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (l->v[mid]->filter.handle < id)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < l->n && l->v[lo]->filter.handle == id ? lo : SIZE_MAX;
 }
 
 size_t dynamic_find_equal(const struct dynamic *l, const struct filter *f)
@@ -188,12 +193,13 @@ size_t dynamic_drop_expired(struct dynamic *l, uint64_t now_ns)
     return drop_if(l, dynamic_is_expired, now_ns);
 }
 
-static bool is_no_block(const struct dynamic_entry *e, uint64_t now_ns _unused_)
+/* What negotiates denies in the clear and stays like a block. */
+static bool is_permit(const struct dynamic_entry *e, uint64_t now_ns _unused_)
 {
-    return e->filter.action != ACTION_BLOCK;
+    return filter_effect(&e->filter) == ACTION_PERMIT;
 }
 
 size_t dynamic_drop_permits(struct dynamic *l)
 {
-    return drop_if(l, is_no_block, 0);
+    return drop_if(l, is_permit, 0);
 }

@@ -48,4 +48,4 @@ bool dynamic_is_expired(const struct dynamic_entry *e, uint64_t now_ns);
 uint64_t dynamic_next_deadline(const struct dynamic *l);
 /* Both return how many went. */
 size_t dynamic_drop_expired(struct dynamic *l, uint64_t now_ns);
-size_t dynamic_drop_permits(struct dynamic *l); /* everything that is no block */
+size_t dynamic_drop_permits(struct dynamic *l); /* what only permits; negotiate stays */

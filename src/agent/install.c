@@ -151,12 +151,15 @@ static void settled(struct agent *a)
         job_installed(a, err, &d);
 }
 
-/* The snapshot of what the new generation enforces goes to disk before it can decide. */
+/* The snapshot of what the new generation enforces goes to disk before it can decide; with what was
+ * before, if a kill before the commit takes the other half of the change back. */
 int install_write_files(struct agent *a, const struct desired *x, const struct runstate *run,
                         struct diag *d)
 {
     struct snapshot_origin o = a->origin;
     o.generation = run->generation;
+    if (run != &a->run) /* not what is in force already */
+        o.before = batch_before(a);
     int err = snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &o, d);
     if (err < 0)
         return err;

@@ -10,9 +10,18 @@
 #include "base/limits.h"
 #include "config.h"
 #include "desired.h"
+#include "negotiation.h"
 #include "resolver.h"
 #include "runstate.h"
 #include "snapshot.h"
+
+struct dynamic_index;
+
+/* What one OP of a batch leaves behind for the end of the job. */
+struct batch_op {
+    uint32_t subject_id;           /* 0 = none */
+    char *audit, *object, *reason; /* NULL = none */
+};
 
 /* What is done: a request of a caller, or the agent's own business. */
 enum job_kind {
@@ -33,8 +42,9 @@ struct job {
     struct job *next;
     uint64_t id;
     enum job_kind kind;
-    struct agent_change change; /* strings owned, see job_free() */
-    struct agent_config config;
+    struct agent_change change;    /* strings owned, see job_free() */
+    struct agent_config config;    /* of the files; JOB_RELOAD, or settings_changed */
+    struct agent_config effective; /* the same with the settings of the database */
     bool hook_ignored;
     agent_done_fn done; /* NULL = nobody waits */
     void *ctx;
@@ -42,13 +52,20 @@ struct job {
     uint64_t names_asked_ns; /* when resolver.c first looked at its names, 0 = not yet */
     /* made by preparation, emptied by job_reset() */
     bool in_transaction;
-    bool enforce;              /* what is in force may change: build a generation */
-    struct layers next_layers; /* what shall be in force; empty until prepared */
-    struct guid subject;       /* filter added or extended: shown in the answer */
-    char audit[128];           /* change for the audit trail, "" = store writes it itself */
+    bool enforce;                   /* what is in force may change: build a generation */
+    struct layers next_layers;      /* what shall be in force; empty until prepared */
+    struct negotiation negotiation; /* rules of the change that negotiate: a warning */
+    bool settings_changed;          /* effective is to be taken, after the change */
+    struct guid subject;            /* filter added or extended: shown in the answer */
+    uint32_t subject_id;            /* its number: d17 */
+    char audit[128];                /* change for the audit trail, "" = store writes it itself */
     char object[320];
     char reason[LIMIT_REASON_BYTES + 1]; /* in the text of a filter, "" = the caller's */
     struct agent_result result;
+    struct dynamic before;       /* of a batch that needs the store: what to go back to */
+    struct batch_op *batch;      /* AGENT_BATCH: what else is known of each of result.ops */
+    struct dynamic_index *index; /* of next_layers.dynamic, NULL = look at each filter */
+    uint64_t notes_end_ns;       /* until then notes are looked for, 0 = each has its own time */
     char policy[256], rule[256]; /* of a rule change, in stored spelling */
 };
 struct job *job_free(struct job *j);
@@ -76,8 +93,9 @@ struct install {
 };
 
 struct agent {
-    struct agent_options options; /* strings owned */
-    struct agent_config config;
+    struct agent_options options;    /* strings owned */
+    struct agent_config file_config; /* what the files say */
+    struct agent_config config;      /* the same with the settings of the database */
     sd_event *event;
     sd_event_source *sources[8]; /* worker, rtnl, reconcile, expiry, SIGTERM, SIGINT, SIGHUP,
                                     queue */
@@ -100,10 +118,13 @@ struct agent {
     unsigned reconciled;    /* how often */
 
     struct resolver resolver;
+    bool resync_dynamic; /* JOB_RESYNC puts these back, too: */
+    struct dynamic resync;
     struct install install;
     struct job *queue, *current;
     size_t n_queued;
     uint64_t next_job_id;
+    uint64_t n_dynamic_changes; /* part of agent_state() */
     bool stopping;
     bool ended; /* JOB_START or JOB_STOP was answered, with this: */
     int end_err;
@@ -134,6 +155,14 @@ unsigned agent_count_attached(struct agent *a);
 /* change.c */
 _must_check_ int agent_queue_internal(struct agent *a, enum job_kind kind,
                                       const struct agent_config *config);
+_must_check_ int change_copy(const struct agent_change *c, struct agent_change *ret);
+void change_forget(struct agent_change *c);
+/* Prepares a change of one kind: the job has become that change. */
+_must_check_ int request_prepare(struct agent *a, struct job *j);
+bool request_needs_store(enum agent_change_kind kind);
+/* The dynamic layer before the current job, if that is a batch whose commit decides whether it
+ * happened; else NULL. */
+const struct dynamic *batch_before(const struct agent *a);
 /* Called by install.c: the current job's generation is in force, or not (then d says why). */
 void job_installed(struct agent *a, int err, const struct diag *d);
 /* Puts a job that was taken out back in front of younger requests. */
@@ -158,6 +187,10 @@ _must_check_ int prepare_unassign(struct agent *a, struct job *j);
 _must_check_ int prepare_rule_add(struct agent *a, struct job *j);
 _must_check_ int prepare_rule_delete(struct agent *a, struct job *j);
 _must_check_ int prepare_counters_reset(struct agent *a, struct job *j);
+_must_check_ int prepare_setting(struct agent *a, struct job *j);
+_must_check_ int prepare_library(struct agent *a, struct job *j);
+_must_check_ int prepare_secret(struct agent *a, struct job *j);
+_must_check_ int prepare_batch(struct agent *a, struct job *j);
 _must_check_ int prepare_start(struct agent *a, struct job *j);
 _must_check_ int prepare_expire(struct agent *a, struct job *j);
 _must_check_ int prepare_host(struct agent *a, struct job *j);
@@ -165,6 +198,25 @@ _must_check_ int prepare_reload(struct agent *a, struct job *j);
 _must_check_ int prepare_stop(struct agent *a, struct job *j);
 _must_check_ int prepare_names(struct agent *a, struct job *j);
 _must_check_ int prepare_resync(struct agent *a, struct job *j);
+/* --- batch.c --- */
+void batch_forget(struct job *j);
+/* The filters that were added or extended, with their notes, into the results; x has them. */
+void batch_show(struct agent *a, const struct desired *x, struct job *j);
+/* What its rows take at most in the database. */
+uint64_t batch_audit_bytes(const struct job *j);
+_must_check_ int batch_audit(struct agent *a, const struct job *j, struct diag *d);
+
+/* --- change_log.c --- */
+void change_log(const struct agent *a, struct job *j);
+
+/* --- settings.c --- */
+/* The database wins over the files. *c holds what the files say and gets the rest. */
+_must_check_ int settings_overlay(struct store *s, struct agent_config *c, struct diag *d);
+/* At the end of a preparation that changed settings: they are in force with it. */
+_must_check_ int settings_apply(struct agent *a, struct job *j);
+/* The standing warning of an exemption level that lets a source port pass everything. */
+void settings_warn_exempt(uint8_t level, struct agent_warnings *w);
+
 /* Reads the policies of both slots from the store. */
 _must_check_ int load_assigned(struct agent *a, struct layers *l, struct diag *d);
 
@@ -205,10 +257,17 @@ size_t find_guid(const struct desired *x, const struct guid *g);
 /* "d17", "s12"; buffer of agent_filter.id. */
 void filter_id(const struct filter *f, enum layer layer, char id[16]);
 _must_check_ int derived_filters(struct agent *a, struct agent_filters *l);
+/* Appends f as an entry of tier that nobody wrote. */
+_must_check_ int derived_add(const struct filter *f, enum tier tier, const char *rule,
+                             struct agent_filters *l);
 
 /* notes.c: fills exceptions and warnings of an answer. */
 void notes_for_filter(struct agent *a, const struct desired *x, struct job *j, size_t index);
 void notes_for_policies(const struct desired *x, struct job *j);
+/* Of one filter of several: what notes_for_policies() does not say. */
+void notes_for_one(struct agent *a, const struct desired *x, struct job *j, size_t index);
+/* Equal filters, and those that differ only in their action, have the same. */
+uint64_t notes_key(const struct filter *f);
 void warning_add(struct agent_warnings *w, const char *code, const char *hint, const char *fmt, ...)
     _printf_(4, 5);
 

@@ -35,6 +35,25 @@ int load_assigned(struct agent *a, struct layers *l, struct diag *d)
     return 0;
 }
 
+/* A batch that the agent before did not live to commit is not there: its policies are not in the
+ * database, so what it did to the dynamic layer is taken back, too. */
+static int undo_uncommitted(struct agent *a, const struct snapshot_origin *o, struct dynamic *l,
+                            struct diag *d)
+{
+    _cleanup_(dynamic_done) struct dynamic before = {0};
+    uint64_t generation;
+    int found = snapshot_read_before(a->options.runtime_dir, o, l, d, &before, &generation);
+    if (found <= 0)
+        return found;
+    int recorded = store_generation_is_recorded(a->store, generation, d);
+    if (recorded != 0)
+        return recorded < 0 ? recorded : 0;
+    dynamic_done(l);
+    *l = before;
+    before = (struct dynamic){0};
+    return 0;
+}
+
 static int adopt_dynamic(struct agent *a, struct dynamic *l, struct diag *d)
 {
     bool must_exist = datapath_adopted(a->dp) && datapath_generation(a->dp) != 0;
@@ -46,6 +65,8 @@ static int adopt_dynamic(struct agent *a, struct dynamic *l, struct diag *d)
         err = 0;
     } else if (err == 0 && a->options.forget_dynamic) {
         dynamic_clear(l);
+    } else if (err == 0) {
+        err = undo_uncommitted(a, &o, l, d);
     }
     return err;
 }
@@ -125,9 +146,11 @@ int prepare_reload(struct agent *a, struct job *j)
 {
     j->hook_ignored = j->config.hook != a->config.hook;
     j->config.hook = a->config.hook; /* chosen once, when programs are attached */
-    j->next_layers.settings = j->config.filter;
+    j->effective = j->config;
     j->enforce = true;
-    return 0;
+    int err = settings_overlay(a->store, &j->effective, &j->result.diag);
+    j->next_layers.settings = j->effective.filter;
+    return err;
 }
 
 /* True unless the service manager says that the whole system goes down, or does not answer: at
@@ -162,6 +185,16 @@ int prepare_stop(struct agent *a, struct job *j)
 
 int prepare_resync(struct agent *a, struct job *j)
 {
+    struct dynamic *l = &j->next_layers.dynamic;
     j->enforce = true;
+    j->next_layers.settings = a->config.filter;
+    if (a->resync_dynamic) {
+        uint32_t next_id = l->next_id; /* numbers that were given are not given again */
+        dynamic_done(l);
+        *l = a->resync;
+        a->resync = (struct dynamic){0};
+        a->resync_dynamic = false;
+        l->next_id = next_id > l->next_id ? next_id : l->next_id;
+    }
     return load_assigned(a, &j->next_layers, &j->result.diag);
 }

@@ -12,7 +12,7 @@
 #include "internal.h"
 #include "text/text.h"
 
-enum { CONFLICTS_MAX = 10, MESSAGE_MAX = 4096 };
+enum { CONFLICTS_MAX = 10, NOTES_MAX = 100, MESSAGE_MAX = 4096 };
 
 void agent_warnings_done(struct agent_warnings *w)
 {
@@ -46,11 +46,12 @@ void warning_add(struct agent_warnings *w, const char *code, const char *hint, c
 /* Same packets, another action; filter_eq() compares the action too, so it is made equal. */
 static bool differs_only_in_action(const struct filter *f, const struct filter *g)
 {
-    if (f->action == g->action || f->proto != g->proto || f->override != g->override ||
-        !addr_eq(&f->src, &g->src) || !addr_eq(&f->dst, &g->dst))
+    if (filter_effect(f) == filter_effect(g) || f->proto != g->proto ||
+        f->override != g->override || !addr_eq(&f->src, &g->src) || !addr_eq(&f->dst, &g->dst))
         return false;
     struct filter same = *g; /* a view: nothing of it is freed */
     same.action = f->action;
+    same.inpass = f->inpass;
     return filter_eq(f, &same);
 }
 
@@ -67,8 +68,9 @@ static void warn_conflict(struct job *j, const struct effective_filter *fresh,
     char fresh_id[16], other_id[16], other_name[320];
     filter_id(fresh->filter, fresh->layer, fresh_id);
     shown_name(other, other_id, other_name);
-    bool fresh_loses = fresh->filter->action < other->filter->action; /* field G of the weight */
-    const char *winner = action_name(fresh_loses ? other->filter->action : fresh->filter->action);
+    enum action mine = filter_effect(fresh->filter), theirs = filter_effect(other->filter);
+    bool fresh_loses = mine < theirs; /* field G of the weight */
+    const char *winner = action_name(fresh_loses ? theirs : mine);
     warning_add(&j->result.warnings, "conflict", NULL,
                 "conflict: %s differs only in its action, %s wins; %s has no effect", other_name,
                 winner, fresh_loses ? fresh_id : other_id);
@@ -87,7 +89,8 @@ static void note_forwarded(struct agent *a, struct job *j, const struct filter *
 {
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(MESSAGE_MAX);
     struct filter wider = *f; /* a view: nothing of it is freed */
-    if (f->action != ACTION_BLOCK || f->src.kind != ADDR_ME || f->dst.kind == ADDR_ME)
+    if (f->action != ACTION_BLOCK || j->result.warnings.n >= NOTES_MAX || f->src.kind != ADDR_ME ||
+        f->dst.kind == ADDR_ME)
         return;
     wider.src = addr_any();
     if (text_print_filter(&wider, &text) < 0)
@@ -97,14 +100,18 @@ static void note_forwarded(struct agent *a, struct job *j, const struct filter *
                 a->config.filter.masqueraded_pass ? ", that of containers included," : "", text.s);
 }
 
-void notes_for_filter(struct agent *a, const struct desired *x, struct job *j, size_t index)
+void notes_for_one(struct agent *a, const struct desired *x, struct job *j, size_t index)
 {
-    const struct filter *f = x->e.v[index].filter;
-    find_conflicts(x, j, index);
-    if (f->action != ACTION_BLOCK)
+    if (x->e.v[index].filter->action != ACTION_BLOCK)
         return;
     note_forwarded(a, j, desired_written(x, index));
     preview_exceptions(a, x, index, j);
+}
+
+void notes_for_filter(struct agent *a, const struct desired *x, struct job *j, size_t index)
+{
+    find_conflicts(x, j, index);
+    notes_for_one(a, x, j, index);
 }
 
 /* A print of what filters that differ only in their action have in common. */
@@ -113,7 +120,7 @@ struct keyed {
     size_t index;
 };
 
-static uint64_t key_of(const struct filter *f)
+uint64_t notes_key(const struct filter *f)
 {
     static const struct hash_seed seed = {0x636f6e66, 0x6c696374}; /* a sort, not a table */
     const struct addr *a[2] = {&f->src, &f->dst};
@@ -164,7 +171,7 @@ void notes_for_policies(const struct desired *x, struct job *j)
     if (!k || !fresh)
         return;
     for (size_t i = 0; i < x->e.n; i++)
-        k[i] = (struct keyed){key_of(x->e.v[i].filter), i};
+        k[i] = (struct keyed){notes_key(x->e.v[i].filter), i};
     for (size_t i = 0; i < x->n_fresh; i++)
         fresh[x->fresh[i]] = true;
     qsort(k, x->e.n, sizeof(*k), compare_keys);

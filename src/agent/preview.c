@@ -64,7 +64,7 @@ static int add_change(struct agent_preview *p, const struct desired *x, const st
     if (array_reserve(&p->v, &p->cap, p->n + 1, sizeof(*p->v)) < 0)
         return -ENOMEM;
     struct agent_packets *to = &p->v[p->n];
-    *to = (struct agent_packets){.blocked = c->blocked};
+    *to = (struct agent_packets){.blocked = c->blocked, .negotiate = c->in_b.negotiate};
     p->n++; /* from here agent_preview_done() frees it */
     int err = print_set(&c->set, &to->set);
     if (err == 0)
@@ -298,7 +298,9 @@ static int compare_weight(const void *pa, const void *pb)
 
 void preview_exceptions(struct agent *a, const struct desired *x, size_t index, struct job *j)
 {
-    uint64_t end = agent_now_ns() + (j->change.dry_run ? AGENT_PREVIEW_NS / 2 : AGENT_NOTES_NS);
+    uint64_t end = j->notes_end_ns;
+    if (end == 0)
+        end = agent_now_ns() + (j->change.dry_run ? AGENT_PREVIEW_NS / 2 : AGENT_NOTES_NS);
     struct budget budget = {.stop = is_over, .arg = &end};
     struct agent_filters *l = &j->result.exceptions;
     bool complete = true;

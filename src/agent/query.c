@@ -45,14 +45,39 @@ int agent_history(struct agent *a, const char *policy, uint32_t limit, struct di
     return store_history(a->store, policy, limit, d, ret);
 }
 
+int agent_policy_get(struct agent *a, const struct agent_text_query *q, struct diag *d,
+                     struct policy **ret)
+{
+    return q->revision ? store_revision_get(a->store, q->name, q->revision, d, ret)
+                       : store_policy_get(a->store, q->name, d, ret);
+}
+
+int agent_state(struct agent *a, struct diag *d, uint64_t *ret)
+{
+    uint64_t stored;
+    int err = store_state(a->store, d, &stored);
+    if (err < 0)
+        return err;
+    /* Expiry leaves no row, and with a full disk nothing does: those are counted here, anew in each
+     * agent. One number for both, exact in JSON. */
+    const uint64_t r[] = {stored, a->n_dynamic_changes, a->started_ns};
+    static const struct hash_seed seed = {0x73746174, 0x65}; /* a print, not a table */
+    *ret = (siphash24(r, sizeof(r), seed) >> 11) | 1;
+    return 0;
+}
+
+int agent_library(struct agent *a, struct diag *d, char **ret)
+{
+    return store_library_get(a->store, d, ret);
+}
+
 int agent_policy_text(struct agent *a, const struct agent_text_query *q, struct diag *d,
                       char **ret_text, char ret_name[256], uint32_t *ret_revision)
 {
     _cleanup_(policy_freep) struct policy *p = NULL;
     _cleanup_(strbuf_done) struct strbuf b = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
     char *text = NULL;
-    int err = q->revision ? store_revision_get(a->store, q->name, q->revision, d, &p)
-                          : store_policy_get(a->store, q->name, d, &p);
+    int err = agent_policy_get(a, q, d, &p);
     if (err < 0)
         return err;
     if (q->source) {
@@ -100,16 +125,16 @@ static void status_policies(const struct agent *a, struct agent_status *s)
 
 static void status_warnings(const struct agent *a, struct agent_status *s)
 {
+    struct negotiation negotiation = {0};
     for (size_t i = 0; i < s->n_interfaces; i++) {
         const struct iface_status *f = &s->interfaces[i];
         if (f->role != IFACE_NONE && f->error < 0)
             warning_add(&s->warnings, "interface-not-attached", NULL,
                         "interface '%s' is not covered: %s", f->name, strerror(-f->error));
     }
-    uint8_t level = a->in_force->layers.settings.exempt;
-    if (level == 0 || level == 2)
-        warning_add(&s->warnings, "exempt-kerberos", "exempt = 3",
-                    "exemption level %d: source port 88 bypasses every filter", level);
+    settings_warn_exempt(a->in_force->layers.settings.exempt, &s->warnings);
+    negotiation_add_layers(&negotiation, &a->in_force->layers);
+    negotiation_warn(&negotiation, &s->warnings);
 }
 
 static void status_dynamic(const struct agent *a, struct agent_status *s)

@@ -629,7 +629,7 @@ static int check_block(void *ctx, const struct filter *f, const struct addr *sid
 {
     struct start_check *c = ctx;
     const struct name_entry *e = names_find(c->a->resolver.names, side);
-    if (f->action != ACTION_BLOCK)
+    if (filter_effect(f) == ACTION_PERMIT)
         return 0;
     if (side->kind != ADDR_NAME)
         return check_keyword(c, e);

@@ -51,23 +51,45 @@ static int entry_to_json(const struct dynamic_entry *e, json_t **ret)
     return 0;
 }
 
-int snapshot_print(const struct dynamic *l, const struct snapshot_origin *o, char **ret_text)
+/* Of what is in `shared`, too, only the number: a layer of a hundred thousand is not there twice.
+ */
+static int entries_to_json(const struct dynamic *l, const struct dynamic *shared, json_t **ret)
 {
     _cleanup_(json_decrefp) json_t *filters = json_array();
     if (!filters)
         return -ENOMEM;
     for (size_t i = 0; i < l->n; i++) {
-        json_t *j;
-        int err = entry_to_json(l->v[i], &j);
+        const struct dynamic_entry *e = l->v[i];
+        size_t k = shared ? dynamic_find_id(shared, e->filter.handle) : SIZE_MAX;
+        json_t *j = NULL;
+        int err = 0;
+        if (k != SIZE_MAX && shared->v[k] == e)
+            j = json_integer(e->filter.handle);
+        else
+            err = entry_to_json(e, &j);
         if (err < 0)
             return err;
-        if (json_array_append_new(filters, j) < 0)
+        if (json_array_append_new(filters, j) < 0) /* also without memory for j */
             return -ENOMEM;
     }
-    _cleanup_(json_decrefp) json_t *root = json_pack(
-        "{s:i, s:s, s:I, s:I, s:I, s:I, s:O}", "format", FORMAT, "boot_id", o->boot_id,
-        "netns_cookie", (json_int_t)o->netns_cookie, "generation", (json_int_t)o->generation,
-        "next_id", (json_int_t)l->next_id, "n_filters", (json_int_t)l->n, "filters", filters);
+    *ret = TAKE_PTR(filters);
+    return 0;
+}
+
+int snapshot_print(const struct dynamic *l, const struct snapshot_origin *o, char **ret_text)
+{
+    _cleanup_(json_decrefp) json_t *filters = NULL;
+    _cleanup_(json_decrefp) json_t *before = NULL;
+    int err = entries_to_json(l, NULL, &filters);
+    if (err == 0 && o->before)
+        err = entries_to_json(o->before, l, &before);
+    if (err < 0)
+        return err;
+    _cleanup_(json_decrefp) json_t *root =
+        json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:O, s:O*}", "format", FORMAT, "boot_id",
+                  o->boot_id, "netns_cookie", (json_int_t)o->netns_cookie, "generation",
+                  (json_int_t)o->generation, "next_id", (json_int_t)l->next_id, "n_filters",
+                  (json_int_t)l->n, "filters", filters, "before", before);
     char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     if (!text)
         return -ENOMEM;
@@ -223,4 +245,75 @@ int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_ex
     *ret = l;
     l = (struct dynamic){0};
     return 0;
+}
+
+/* An entry that is in `now` as it was. */
+static int take_shared(const struct dynamic *now, json_int_t id, struct dynamic *l, struct diag *d)
+{
+    size_t at, i = id > 0 && id < UINT32_MAX ? dynamic_find_id(now, (uint32_t)id) : SIZE_MAX;
+    if (i == SIZE_MAX || (l->n > 0 && id <= (json_int_t)l->v[l->n - 1]->filter.handle))
+        return corrupt(d, "a filter of before is not there, or ids do not grow");
+    const struct dynamic_entry *e = now->v[i];
+    struct filter f;
+    filter_init(&f);
+    int err = filter_copy(&e->filter, &f);
+    const struct dynamic_new o = {.filter = &f, /* is taken over */
+                                  .guid = e->filter.guid,
+                                  .id = e->filter.handle,
+                                  .deadline_ns = e->deadline_ns,
+                                  .reason = e->reason};
+    if (err == 0)
+        err = dynamic_add(l, &o, d, &at);
+    filter_done(&f);
+    return err;
+}
+
+static int parse_before(json_t *root, const struct dynamic *now, struct diag *d,
+                        struct dynamic *ret, uint64_t *ret_generation)
+{
+    _cleanup_(dynamic_done) struct dynamic l = {0};
+    json_t *before = json_object_get(root, "before"), *j;
+    json_int_t generation, next_id;
+    size_t i;
+    int err = 0;
+    if (!before)
+        return 0;
+    if (json_unpack(root, "{s:I, s:I}", "generation", &generation, "next_id", &next_id) < 0 ||
+        generation <= 0 || !json_is_array(before))
+        return corrupt(d, "what was before is not as it should be");
+    l.next_id = (uint32_t)next_id; /* snapshot_read() knows it */
+    for (i = 0; err == 0 && i < json_array_size(before); i++) {
+        j = json_array_get(before, i);
+        err = json_is_integer(j) ? take_shared(now, json_integer_value(j), &l, d)
+                                 : entry_from_json(j, &l, d);
+    }
+    if (err < 0)
+        return err;
+    *ret = l;
+    *ret_generation = (uint64_t)generation;
+    l = (struct dynamic){0};
+    return 1;
+}
+
+int snapshot_read_before(const char *dir, const struct snapshot_origin *o,
+                         const struct dynamic *now, struct diag *d, struct dynamic *ret,
+                         uint64_t *ret_generation)
+{
+    _cleanup_(strbuf_done) struct strbuf path = STRBUF_INIT(4096);
+    _cleanup_free_ char *text = NULL;
+    const char *boot_id = "";
+    json_int_t cookie = 0;
+    size_t len;
+    int err = strbuf_addf(&path, "%s/%s", dir, SNAPSHOT_NAME);
+    if (err == 0)
+        err = file_read(path.s, SNAPSHOT_BYTES_MAX, &text, &len);
+    if (err == -ENOENT)
+        return 0;
+    if (err < 0)
+        return diag_errno(d, err, "cannot read '%s'", path.s);
+    _cleanup_(json_decrefp) json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    if (!root || json_unpack(root, "{s:s, s:I}", "boot_id", &boot_id, "netns_cookie", &cookie) < 0)
+        return corrupt(d, "not JSON, or a member is missing");
+    bool ours = strcmp(boot_id, o->boot_id) == 0 && (uint64_t)cookie == o->netns_cookie;
+    return ours ? parse_before(root, now, d, ret, ret_generation) : 0;
 }

@@ -11,6 +11,8 @@ struct snapshot_origin {
     char boot_id[BOOT_ID_BYTES];
     uint64_t netns_cookie;
     uint64_t generation; /* writing: the one that the layer is part of; reading: the one in force */
+    const struct dynamic *before; /* writing: what the layer was, if the database decides whether
+                                     the generation holds; NULL = it does */
 };
 /* Boot id of the running kernel (random(4), /proc/sys/kernel/random/boot_id). */
 _must_check_ int snapshot_boot_id(char ret[BOOT_ID_BYTES]);
@@ -31,3 +33,8 @@ _must_check_ int snapshot_write(const char *dir, const struct dynamic *l,
  * empty layer. */
 _must_check_ int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_exist,
                                struct diag *d, struct dynamic *ret);
+/* The layer before the generation of the snapshot that snapshot_read() took as `now`, if it was
+ * written with one: 1 and the number of that generation; 0 = none, nothing changed. */
+_must_check_ int snapshot_read_before(const char *dir, const struct snapshot_origin *o,
+                                      const struct dynamic *now, struct diag *d,
+                                      struct dynamic *ret, uint64_t *ret_generation);

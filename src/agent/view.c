@@ -95,8 +95,8 @@ int view_stored(const struct filter *f, enum layer layer, const char *policy, co
 static int add_dynamic_fields(struct agent *a, const struct dynamic_entry *e,
                               struct agent_filter *v)
 {
-    bool block = e->filter.action == ACTION_BLOCK && !a->config.lost_on_stop;
-    v->ends = block ? AGENT_ENDS_REBOOT : AGENT_ENDS_AGENT_STOP;
+    bool stays = filter_effect(&e->filter) != ACTION_PERMIT && !a->config.lost_on_stop;
+    v->ends = stays ? AGENT_ENDS_REBOOT : AGENT_ENDS_AGENT_STOP;
     if (e->deadline_ns) {
         uint64_t now = agent_now_ns();
         v->ends = AGENT_ENDS_EXPIRY;
@@ -183,8 +183,7 @@ static const struct derived {
     {"permit udp from any port 88 to any", "Kerberos", 1 | 4},
 };
 
-static int add_derived(const struct filter *f, enum tier tier, const char *rule,
-                       struct agent_filters *l)
+int derived_add(const struct filter *f, enum tier tier, const char *rule, struct agent_filters *l)
 {
     struct agent_filter v;
     int err = view_stored(f, LAYER_LOCAL, NULL, rule, &v);
@@ -203,7 +202,7 @@ static int add_derived_text(const char *text, const char *rule, struct agent_fil
     filter_init(&f);
     int err = text_parse_filter(text, strlen(text), &d, &f);
     if (err == 0)
-        err = add_derived(&f, TIER_EXEMPTION, rule, l);
+        err = derived_add(&f, TIER_EXEMPTION, rule, l);
     filter_done(&f);
     return err;
 }
@@ -242,12 +241,12 @@ int derived_filters(struct agent *a, struct agent_filters *l)
         struct port_range port;
         struct filter f;
         failsafe_to_filter(&s->failsafe[i], &port, &f);
-        err = add_derived(&f, TIER_FAILSAFE, "failsafe", l);
+        err = derived_add(&f, TIER_FAILSAFE, "failsafe", l);
     }
     for (size_t i = 0; err == 0 && i < ARRAY_SIZE(derived); i++)
         if (derived[i].levels & 1U << s->exempt)
             err = add_derived_text(derived[i].text, derived[i].rule, l);
     for (size_t i = 0; err == 0 && !s->dhcp_client_off && i < h->n_ifaces; i++)
         err = add_dhcp(&h->ifaces[i], l);
-    return err;
+    return err < 0 ? err : negotiation_derived(a->in_force, l);
 }

@@ -20,7 +20,7 @@ void request_done(struct request *r)
     for (size_t i = 0; i < r->n_query; i++)
         free(r->query_text[i]);
     free(r->query_text);
-    free(r->params.items);
+    api_params_done(&r->params);
     json_decref(r->body);
     strbuf_done(&r->answer);
 }
@@ -75,10 +75,14 @@ const char *answer_fallback(size_t *ret_len)
 
 void answer_error(struct request *r, const struct diag_list *l)
 {
-    enum api_text_origin origin = r->route ? r->route->origin : API_TEXT_WORDS;
+    enum api_text_origin origin = r->has_op  ? r->op_origin
+                                  : r->route ? r->route->origin
+                                             : API_TEXT_WORDS;
     _cleanup_json_ json_t *doc = api_error_document(l, origin, /* file= */ NULL);
     const struct diag *first = &l->d[0];
 
+    if (r->has_op && json_object_set_new(doc, "op", json_integer((json_int_t)r->op)) < 0)
+        json_decrefp(&doc); /* no memory: see below */
     answer_reset(r);
     if (r->status == 0)
         r->status = http_status(first, api_exit_code_list(l, origin));

@@ -40,6 +40,7 @@ _Static_assert(offsetof(struct exchange, request) == 0, "a request is found in i
 
 struct api_server {
     struct agent *agent;
+    struct sessions *sessions;
     struct MHD_Daemon *daemon;
     struct sd_event_source *io, *timer;
     int listen_fd;

@@ -77,6 +77,7 @@ static struct exchange *exchange_new(struct MHD_Connection *mhd)
     x->conn = c;
     x->mhd = mhd;
     x->request.agent = c->server->agent;
+    x->request.sessions = c->server->sessions;
     x->request.peer = &c->peer;
     x->request.right = c->right;
     x->request.client = client_name(mhd);
@@ -317,6 +318,8 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
         return;
     if (x->request.waiting)
         agent_forget(x->request.agent, x->request.change_id);
+    if (x->request.stop_agent && agent_stop(x->request.agent) < 0)
+        event_log(EV_AGENT_FAILED, "ERROR", "out of memory", NULL);
     x->conn->begun = false;
     conn_expect(x->conn);
     *con_cls = exchange_free(x);

@@ -16,6 +16,10 @@ static void change_done(void *ctx, const struct agent_result *result)
     struct request *r = ctx;
 
     r->waiting = false;
+    r->has_op = result->has_op;
+    r->op = result->op;
+    if (r->has_op)
+        r->op_origin = batch_op_origin(r);
     if (result->err < 0 && result->errors.n_errors > 0) {
         answer_error(r, &result->errors);
     } else if (result->err < 0) {
@@ -45,20 +49,23 @@ static int take_peer(struct request *r, struct author *a)
     return 0;
 }
 
-static int start(struct request *r, struct agent_change *c,
+int change_start(struct request *r, struct agent_change *c,
                  void (*reply)(struct request *r, const struct agent_result *result))
 {
+    const char *origin = c->author.origin ? c->author.origin : r->client;
     int e;
 
     c->author = (struct author){
-        .uid = r->peer->uid, .origin = r->client, .reason = r->params.text[PARAM_REASON]};
+        .uid = r->peer->uid, .origin = origin, .reason = r->params.text[PARAM_REASON]};
     (void)snprintf(c->author.login, sizeof(c->author.login), "%s", r->peer->login);
     e = take_peer(r, &c->author);
     if (e < 0)
         return e;
     c->dry_run = r->params.flag[PARAM_DRY_RUN];
     c->if_generation = r->params.number[PARAM_IF_GENERATION];
+    c->if_state = r->params.number[PARAM_IF_STATE];
     r->reply = reply;
+    r->change_kind = c->kind;
     e = agent_change(r->agent, c, change_done, r, &r->diag, &r->change_id);
     if (e < 0)
         return e;
@@ -66,7 +73,7 @@ static int start(struct request *r, struct agent_change *c,
     return 1;
 }
 
-static void reply_data(struct request *r, const struct agent_result *result, json_t *data)
+void change_reply(struct request *r, const struct agent_result *result, json_t *data)
 {
     if (data && result->preview.made &&
         json_object_set_new(data, "preview", json_preview(&result->preview)) < 0)
@@ -85,69 +92,33 @@ static json_t *first_filter(const struct agent_result *result)
     return result->filters.n ? json_filter(&result->filters.v[0]) : json_null();
 }
 
-static void reply_added(struct request *r, const struct agent_result *result)
+static json_t *data_added(const struct agent_result *result)
 {
-    if (result->filters.n && result->filters.v[0].action != ACTION_BLOCK)
-        r->verb = action_name(result->filters.v[0].action);
-    reply_data(r, result,
-               json_pack("{s:o, s:s, s:o, s:I, s:I}", "filter", first_filter(result), "change",
-                         change_of(result), "exceptions", json_exception_array(&result->exceptions),
-                         "elapsed_ms", (json_int_t)result->elapsed_ms, "interfaces",
-                         (json_int_t)result->n_interfaces));
+    return json_pack("{s:o, s:s, s:o, s:I, s:I}", "filter", first_filter(result), "change",
+                     change_of(result), "exceptions", json_exception_array(&result->exceptions),
+                     "elapsed_ms", (json_int_t)result->elapsed_ms, "interfaces",
+                     (json_int_t)result->n_interfaces);
 }
 
-int handle_filter_add(struct request *r)
+static json_t *data_deleted(const struct agent_result *result)
 {
-    struct agent_change c = {.kind = AGENT_FILTER_ADD, .text = r->params.text[PARAM_TEXT]};
-
-    return start(r, &c, reply_added);
+    return json_pack("{s:o}", "deleted", json_filter_array(&result->filters));
 }
 
-static void reply_deleted(struct request *r, const struct agent_result *result)
+static json_t *data_flushed(const struct agent_result *result)
 {
-    reply_data(r, result, json_pack("{s:o}", "deleted", json_filter_array(&result->filters)));
+    return json_pack("{s:I, s:o}", "deleted", (json_int_t)result->filters.n, "policy",
+                     api_text_json(result->name));
 }
 
-int handle_filter_delete(struct request *r)
-{
-    struct agent_change c = {
-        .kind = AGENT_FILTER_DELETE, .items = r->params.items, .n_items = r->params.n_items};
-
-    return start(r, &c, reply_deleted);
-}
-
-static void reply_flushed(struct request *r, const struct agent_result *result)
-{
-    reply_data(r, result,
-               json_pack("{s:I, s:o}", "deleted", (json_int_t)result->filters.n, "policy",
-                         api_text_json(result->name)));
-}
-
-int handle_flush(struct request *r)
-{
-    struct agent_change c = {.kind = AGENT_FLUSH};
-
-    return start(r, &c, reply_flushed);
-}
-
-static void reply_loaded(struct request *r, const struct agent_result *result)
+static json_t *data_loaded(const struct agent_result *result)
 {
     json_t *list = json_array();
 
     for (size_t i = 0; i < result->n_policies && list; i++)
         if (json_array_append_new(list, json_policy_change(&result->policies[i])))
             json_decrefp(&list);
-    reply_data(r, result, json_pack("{s:o}", "policies", list));
-}
-
-int handle_policy_load(struct request *r)
-{
-    struct agent_change c = {.kind = AGENT_POLICY_LOAD,
-                             .text = r->params.text[PARAM_TEXT],
-                             .policy = r->params.text[PARAM_NAME],
-                             .replace = r->params.flag[PARAM_REPLACE]};
-
-    return start(r, &c, reply_loaded);
+    return json_pack("{s:o}", "policies", list);
 }
 
 static const struct agent_policy_change *first_policy(const struct agent_result *result)
@@ -157,71 +128,33 @@ static const struct agent_policy_change *first_policy(const struct agent_result 
     return result->n_policies ? &result->policies[0] : &none;
 }
 
-static void reply_policy_deleted(struct request *r, const struct agent_result *result)
+static json_t *data_policy_deleted(const struct agent_result *result)
 {
     const struct agent_policy_change *p = first_policy(result);
 
-    reply_data(r, result,
-               json_pack("{s:o, s:I, s:I}", "name", api_text_json(p->name), "rules",
-                         (json_int_t)p->n_rules, "revision", (json_int_t)p->revision));
+    return json_pack("{s:o, s:I, s:I}", "name", api_text_json(p->name), "rules",
+                     (json_int_t)p->n_rules, "revision", (json_int_t)p->revision);
 }
 
-int handle_policy_delete(struct request *r)
-{
-    struct agent_change c = {.kind = AGENT_POLICY_DELETE, .policy = r->capture[0]};
-
-    return start(r, &c, reply_policy_deleted);
-}
-
-static void reply_rolled_back(struct request *r, const struct agent_result *result)
+static json_t *data_rolled_back(const struct agent_result *result)
 {
     const struct agent_policy_change *p = first_policy(result);
 
-    reply_data(r, result,
-               json_pack("{s:o, s:I, s:I, s:I, s:b, s:s}", "name", api_text_json(p->name),
-                         "restored", (json_int_t)result->restored, "revision",
-                         (json_int_t)p->revision, "rules", (json_int_t)p->n_rules, "assigned",
-                         p->assigned, "change", change_of(result)));
+    return json_pack("{s:o, s:I, s:I, s:I, s:b, s:s}", "name", api_text_json(p->name), "restored",
+                     (json_int_t)result->restored, "revision", (json_int_t)p->revision, "rules",
+                     (json_int_t)p->n_rules, "assigned", p->assigned, "change", change_of(result));
 }
 
-int handle_policy_rollback(struct request *r)
+static json_t *data_assigned(const struct agent_result *result)
 {
-    struct agent_change c = {.kind = AGENT_POLICY_ROLLBACK,
-                             .policy = r->capture[0],
-                             .revision = (uint32_t)r->params.number[PARAM_REVISION]};
-
-    return start(r, &c, reply_rolled_back);
+    return json_pack("{s:o, s:o, s:I, s:I}", "name", api_text_json(result->name), "before",
+                     api_text_json(result->before), "elapsed_ms", (json_int_t)result->elapsed_ms,
+                     "interfaces", (json_int_t)result->n_interfaces);
 }
 
-static void reply_assigned(struct request *r, const struct agent_result *result)
+static json_t *data_unassigned(const struct agent_result *result)
 {
-    reply_data(r, result,
-               json_pack("{s:o, s:o, s:I, s:I}", "name", api_text_json(result->name), "before",
-                         api_text_json(result->before), "elapsed_ms",
-                         (json_int_t)result->elapsed_ms, "interfaces",
-                         (json_int_t)result->n_interfaces));
-}
-
-int handle_assign(struct request *r)
-{
-    struct agent_change c = {.kind = AGENT_ASSIGN,
-                             .policy = r->capture[0],
-                             .persistent = r->params.flag[PARAM_PERSISTENT]};
-
-    return start(r, &c, reply_assigned);
-}
-
-static void reply_unassigned(struct request *r, const struct agent_result *result)
-{
-    reply_data(r, result, json_pack("{s:o}", "name", api_text_json(result->name)));
-}
-
-int handle_unassign(struct request *r)
-{
-    struct agent_change c = {.kind = AGENT_UNASSIGN,
-                             .persistent = r->params.flag[PARAM_PERSISTENT]};
-
-    return start(r, &c, reply_unassigned);
+    return json_pack("{s:o}", "name", api_text_json(result->name));
 }
 
 static json_t *ids_of(const struct agent_filters *l)
@@ -239,11 +172,116 @@ static void reply_rule(struct request *r, const struct agent_result *result)
     const struct agent_policy_change *p = first_policy(result);
     const char *rule = r->capture[1] ? r->capture[1] : r->params.text[PARAM_NAME];
 
-    reply_data(r, result,
-               json_pack("{s:o, s:o, s:o, s:I, s:b, s:s}", "policy", api_text_json(p->name), "rule",
-                         api_text_json(rule), "ids", ids_of(&result->filters), "revision",
-                         (json_int_t)p->revision, "assigned", p->assigned, "change",
-                         change_of(result)));
+    change_reply(r, result,
+                 json_pack("{s:o, s:o, s:o, s:I, s:b, s:s}", "policy", api_text_json(p->name),
+                           "rule", api_text_json(rule), "ids", ids_of(&result->filters), "revision",
+                           (json_int_t)p->revision, "assigned", p->assigned, "change",
+                           change_of(result)));
+}
+
+static json_t *data_reset(const struct agent_result *result)
+{
+    return json_pack("{s:I}", "reset", (json_int_t)result->n_reset);
+}
+
+/* What has no object to show: what became of it. */
+static json_t *data_changed(const struct agent_result *result)
+{
+    return json_pack("{s:s}", "change", change_of(result));
+}
+
+/* Answers that need nothing of the request. */
+static json_t *(*const data_of[_AGENT_CHANGE_KIND_MAX])(const struct agent_result *result) = {
+    [AGENT_FILTER_ADD] = data_added,
+    [AGENT_FILTER_DELETE] = data_deleted,
+    [AGENT_FLUSH] = data_flushed,
+    [AGENT_POLICY_LOAD] = data_loaded,
+    [AGENT_POLICY_DELETE] = data_policy_deleted,
+    [AGENT_POLICY_ROLLBACK] = data_rolled_back,
+    [AGENT_ASSIGN] = data_assigned,
+    [AGENT_UNASSIGN] = data_unassigned,
+    [AGENT_COUNTERS_RESET] = data_reset,
+    [AGENT_SETTING] = data_changed,
+    [AGENT_LIBRARY] = data_changed,
+    [AGENT_SECRET] = data_changed,
+};
+
+json_t *change_data(enum agent_change_kind kind, const struct agent_result *result)
+{
+    return data_of[kind](result);
+}
+
+static void reply_by_kind(struct request *r, const struct agent_result *result)
+{
+    if (r->change_kind == AGENT_FILTER_ADD && result->filters.n &&
+        result->filters.v[0].action == ACTION_PERMIT)
+        r->verb = "permit"; /* one that negotiates denies, and is answered like a block */
+    change_reply(r, result, change_data(r->change_kind, result));
+}
+
+int handle_filter_add(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_FILTER_ADD, .text = r->params.text[PARAM_TEXT]};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_filter_delete(struct request *r)
+{
+    struct agent_change c = {
+        .kind = AGENT_FILTER_DELETE, .items = r->params.items, .n_items = r->params.n_items};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_flush(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_FLUSH};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_policy_load(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_POLICY_LOAD,
+                             .text = r->params.text[PARAM_TEXT],
+                             .policy = r->params.text[PARAM_NAME],
+                             .replace = r->params.flag[PARAM_REPLACE]};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_policy_delete(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_POLICY_DELETE, .policy = r->capture[0]};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_policy_rollback(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_POLICY_ROLLBACK,
+                             .policy = r->capture[0],
+                             .revision = (uint32_t)r->params.number[PARAM_REVISION]};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_assign(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_ASSIGN,
+                             .policy = r->capture[0],
+                             .persistent = r->params.flag[PARAM_PERSISTENT]};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_unassign(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_UNASSIGN,
+                             .persistent = r->params.flag[PARAM_PERSISTENT]};
+
+    return change_start(r, &c, reply_by_kind);
 }
 
 int handle_rule_add(struct request *r)
@@ -255,7 +293,7 @@ int handle_rule_add(struct request *r)
                              .create = r->params.flag[PARAM_CREATE],
                              .replace = r->params.flag[PARAM_REPLACE]};
 
-    return start(r, &c, reply_rule);
+    return change_start(r, &c, reply_rule);
 }
 
 int handle_rule_delete(struct request *r)
@@ -263,17 +301,12 @@ int handle_rule_delete(struct request *r)
     struct agent_change c = {
         .kind = AGENT_RULE_DELETE, .policy = r->capture[0], .rule = r->capture[1]};
 
-    return start(r, &c, reply_rule);
-}
-
-static void reply_reset(struct request *r, const struct agent_result *result)
-{
-    reply_data(r, result, json_pack("{s:I}", "reset", (json_int_t)result->n_reset));
+    return change_start(r, &c, reply_rule);
 }
 
 int handle_counters_reset(struct request *r)
 {
     struct agent_change c = {.kind = AGENT_COUNTERS_RESET};
 
-    return start(r, &c, reply_reset);
+    return change_start(r, &c, reply_by_kind);
 }

@@ -80,6 +80,47 @@ int handle_policies(struct request *r)
     return answer_data(r, agent_generation(r->agent), json_pack("{s:o}", "policies", list), NULL);
 }
 
+static json_t *json_guid(const struct guid *g)
+{
+    char text[GUID_TEXT_BYTES];
+
+    guid_print(g, text);
+    return json_string(text);
+}
+
+/* "rules" of a policy: who they and their filters are. */
+static json_t *json_rule_ids(const struct policy *p)
+{
+    _cleanup_json_ json_t *rules = json_array();
+
+    for (size_t i = 0; i < p->n_rules; i++) {
+        const struct rule *rule = &p->rules[i];
+        json_t *filters = json_array();
+
+        for (size_t k = 0; k < rule->n_filters && filters; k++)
+            if (json_array_append_new(filters, json_guid(&rule->filters[k].guid)))
+                json_decrefp(&filters);
+        if (json_array_append_new(rules, json_pack("{s:s, s:o, s:o}", "name", rule->name, "guid",
+                                                   json_guid(&rule->guid), "filters", filters)))
+            return NULL;
+    }
+    return TAKE_PTR(rules);
+}
+
+/* Adds the identities to the data of the answer, which is NULL if memory ran out. */
+static int add_ids(struct request *r, const struct agent_text_query *q, json_t **data)
+{
+    _cleanup_(policy_freep) struct policy *p = NULL;
+    int e = agent_policy_get(r->agent, q, &r->diag, &p);
+
+    if (e < 0)
+        return e;
+    if (json_object_set_new(*data, "guid", json_guid(&p->guid)) ||
+        json_object_set_new(*data, "rules", json_rule_ids(p)))
+        json_decrefp(data);
+    return 0;
+}
+
 int handle_policy_text(struct request *r)
 {
     _cleanup_free_ char *text = NULL;
@@ -88,6 +129,7 @@ int handle_policy_text(struct request *r)
     struct agent_text_query q = {.name = r->capture[0],
                                  .source = r->params.flag[PARAM_SOURCE],
                                  .revision = (uint32_t)r->params.number[PARAM_REVISION]};
+    json_t *data;
     int e;
 
     if (q.source && q.revision)
@@ -97,10 +139,15 @@ int handle_policy_text(struct request *r)
 
     if (e < 0)
         return e;
-    return answer_data(r, agent_generation(r->agent),
-                       json_pack("{s:o, s:I, s:o}", "name", api_text_json(name), "revision",
-                                 (json_int_t)revision, "text", api_text_json(text)),
-                       NULL);
+    data = json_pack("{s:o, s:I, s:o}", "name", api_text_json(name), "revision",
+                     (json_int_t)revision, "text", api_text_json(text));
+    if (r->params.flag[PARAM_IDS])
+        e = add_ids(r, &q, &data);
+    if (e < 0) {
+        json_decrefp(&data);
+        return e;
+    }
+    return answer_data(r, agent_generation(r->agent), data, NULL);
 }
 
 static json_t *json_history_entry(const struct history_entry *e)

@@ -6,8 +6,11 @@
 
 static json_t *json_packets(const struct agent_packets *p)
 {
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "verdict", p->blocked ? "block" : "permit", "set",
-                     api_text_json(p->set), "example", api_text_json(p->example), "id",
+    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "verdict",
+                     p->negotiate ? "negotiate"
+                     : p->blocked ? "block"
+                                  : "permit",
+                     "set", api_text_json(p->set), "example", api_text_json(p->example), "id",
                      api_text_json(p->id), "rule", api_text_json(p->rule));
 }
 

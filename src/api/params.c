@@ -9,8 +9,9 @@
 #include "base/limits.h"
 #include "request.h"
 
-enum param_type { TYPE_STRING, TYPE_FLAG, TYPE_STRINGS, TYPE_NUMBER };
+enum param_type { TYPE_STRING, TYPE_FLAG, TYPE_STRINGS, TYPE_NUMBER, TYPE_ARRAY, TYPE_OBJECT };
 enum { ITEMS_MAX = 65536 }; /* LIMIT_DYNAMIC_FILTERS: more cannot exist */
+enum { VALUES_MAX = ITEMS_MAX + _PARAM_MAX + 2, BATCH_VALUES_MAX = 8 * ITEMS_MAX };
 _Static_assert((int)ITEMS_MAX == (int)LIMIT_DYNAMIC_FILTERS, "as many items as dynamic filters");
 
 static const struct {
@@ -36,6 +37,18 @@ static const struct {
     [PARAM_IF_GENERATION] = {"if_generation", TYPE_NUMBER, INT64_MAX},
     [PARAM_PEER] = {"peer", TYPE_STRING, 0},
     [PARAM_DRY_RUN] = {"dry_run", TYPE_FLAG, 0},
+    [PARAM_IF_STATE] = {"if_state", TYPE_NUMBER, INT64_MAX},
+    [PARAM_ORIGIN] = {"origin", TYPE_STRING, 0},
+    [PARAM_OPS] = {"ops", TYPE_ARRAY, 0},
+    [PARAM_OP] = {"op", TYPE_STRING, 0},
+    [PARAM_CHANGE] = {"change", TYPE_STRING, 0},
+    [PARAM_RENAMED_FROM] = {"renamed_from", TYPE_STRING, 0},
+    [PARAM_RENAMED_RULES] = {"renamed_rules", TYPE_OBJECT, 0},
+    [PARAM_UNASSIGN] = {"unassign", TYPE_FLAG, 0},
+    [PARAM_KEY] = {"key", TYPE_STRING, 0},
+    [PARAM_VALUE] = {"value", TYPE_STRING, 0},
+    [PARAM_ID] = {"id", TYPE_STRING, 0},
+    [PARAM_IDS] = {"ids", TYPE_FLAG, 0},
 };
 
 const char *param_name(enum param p)
@@ -43,11 +56,17 @@ const char *param_name(enum param p)
     return table[p].name;
 }
 
-/* The parameter of this name that the route takes, or negative with r->diag. */
-static int find(struct request *r, const char *name, enum param *ret)
+void api_params_done(struct api_params *p)
+{
+    free(p->items);
+    *p = (struct api_params){0};
+}
+
+/* The parameter of this name in the mask, or negative with r->diag. */
+static int find(struct request *r, unsigned mask, const char *name, enum param *ret)
 {
     for (int i = 0; i < _PARAM_MAX; i++)
-        if ((r->route->params & PARAM_BIT(i)) && strcmp(table[i].name, name) == 0) {
+        if ((mask & PARAM_BIT(i)) && strcmp(table[i].name, name) == 0) {
             *ret = (enum param)i;
             return 0;
         }
@@ -61,13 +80,15 @@ static int fail_type(struct request *r, enum param p)
         [TYPE_FLAG] = "true or false",
         [TYPE_STRINGS] = "an array of strings",
         [TYPE_NUMBER] = "an integer of at least 1",
+        [TYPE_ARRAY] = "an array",
+        [TYPE_OBJECT] = "an object",
     };
 
     return diag_fail(&r->diag, DIAG_USAGE, "member '%s' must be %s", table[p].name,
                      wanted[table[p].type]);
 }
 
-static int take_items(struct request *r, const json_t *value)
+static int take_items(struct request *r, const json_t *value, struct api_params *to)
 {
     size_t n = json_array_size(value), i;
     const json_t *v;
@@ -76,19 +97,19 @@ static int take_items(struct request *r, const json_t *value)
         return fail_type(r, PARAM_ITEMS);
     if (n > ITEMS_MAX)
         return diag_fail(&r->diag, DIAG_LIMIT, "more than %d items in one request", ITEMS_MAX);
-    r->params.items = calloc(n, sizeof(*r->params.items));
-    if (!r->params.items)
+    to->items = calloc(n, sizeof(*to->items));
+    if (!to->items)
         return diag_errno(&r->diag, ENOMEM, "cannot read the request");
     json_array_foreach(value, i, v)
     {
         if (!json_is_string(v))
             return fail_type(r, PARAM_ITEMS);
-        r->params.items[r->params.n_items++] = json_string_value(v);
+        to->items[to->n_items++] = json_string_value(v);
     }
     return 0;
 }
 
-static int take_number(struct request *r, enum param p, const json_t *value)
+static int take_number(struct request *r, enum param p, const json_t *value, struct api_params *to)
 {
     json_int_t n = json_integer_value(value); /* 0 for what is no integer */
 
@@ -96,34 +117,41 @@ static int take_number(struct request *r, enum param p, const json_t *value)
         return fail_type(r, p);
     if ((uint64_t)n > table[p].max)
         return diag_fail(&r->diag, DIAG_USAGE, "member '%s' is too large", table[p].name);
-    r->params.number[p] = (uint64_t)n;
+    to->number[p] = (uint64_t)n;
     return 0;
 }
 
-static int take_member(struct request *r, const char *name, const json_t *value)
+/* What the handler reads by itself. */
+static int take_json(struct request *r, enum param p, const json_t *value, struct api_params *to)
 {
-    enum param p;
-    int e = find(r, name, &p);
+    if (table[p].type == TYPE_ARRAY ? !json_is_array(value) : !json_is_object(value))
+        return fail_type(r, p);
+    to->json[p] = value;
+    return 0;
+}
 
-    if (e < 0)
-        return e;
+static int take_member(struct request *r, enum param p, const json_t *value, struct api_params *to)
+{
     if (json_is_null(value))
         return 0; /* as if it were not there */
     switch (table[p].type) {
     case TYPE_STRING:
         if (!json_is_string(value))
             return fail_type(r, p);
-        r->params.text[p] = json_string_value(value);
+        to->text[p] = json_string_value(value);
         return 0;
     case TYPE_FLAG:
         if (!json_is_boolean(value))
             return fail_type(r, p);
-        r->params.flag[p] = json_is_true(value);
+        to->flag[p] = json_is_true(value);
         return 0;
     case TYPE_STRINGS:
-        return take_items(r, value);
+        return take_items(r, value, to);
     case TYPE_NUMBER:
-        return take_number(r, p, value);
+        return take_number(r, p, value, to);
+    case TYPE_ARRAY:
+    case TYPE_OBJECT:
+        return take_json(r, p, value, to);
     }
     return -EINVAL;
 }
@@ -146,15 +174,38 @@ static size_t count_values(const char *body, size_t len)
     return n;
 }
 
-int params_from_body(struct request *r, const char *body, size_t len)
+int params_from_object(struct request *r, const json_t *object, unsigned mask,
+                       struct api_params *to)
 {
-    json_error_t error;
+    /* jansson's iterators take no const object, though they only read. */
+    union {
+        const json_t *in;
+        json_t *out;
+    } u = {object};
     const char *name;
     json_t *value;
 
+    json_object_foreach(u.out, name, value)
+    {
+        enum param p;
+        int e = find(r, mask, name, &p);
+
+        if (e == 0 && !json_is_null(value)) /* null is as if it were not there */
+            e = take_member(r, p, value, to);
+        if (e < 0)
+            return e;
+    }
+    return 0;
+}
+
+int params_from_body(struct request *r, const char *body, size_t len)
+{
+    json_error_t error;
+    size_t max = r->route->params & PARAM_BIT(PARAM_OPS) ? BATCH_VALUES_MAX : VALUES_MAX;
+
     if (len == 0)
         return 0;
-    if (count_values(body, len) > ITEMS_MAX + _PARAM_MAX + 2)
+    if (count_values(body, len) > max)
         return diag_fail(&r->diag, DIAG_LIMIT, "more than %d items in one request", ITEMS_MAX);
     r->body = json_loadb(body, len, JSON_REJECT_DUPLICATES, &error);
     if (!r->body)
@@ -162,14 +213,7 @@ int params_from_body(struct request *r, const char *body, size_t len)
                          error.line, error.column, error.text);
     if (!json_is_object(r->body))
         return diag_fail(&r->diag, DIAG_USAGE, "body is not a JSON object");
-    json_object_foreach(r->body, name, value)
-    {
-        int e = take_member(r, name, value);
-
-        if (e < 0)
-            return e;
-    }
-    return 0;
+    return params_from_object(r, r->body, r->route->params, &r->params);
 }
 
 /* "1" and nothing at all set a flag, "0" does not. */
@@ -211,7 +255,7 @@ int params_from_query(struct request *r, const char *key, const char *value)
     if (route_decode(key, strlen(key), &name) < 0 ||
         route_decode(value ? value : "", value ? strlen(value) : 0, &text) < 0)
         return diag_fail(&r->diag, DIAG_USAGE, "query is not valid percent-encoded UTF-8");
-    e = find(r, name, &p);
+    e = find(r, r->route->params, name, &p);
     if (e < 0)
         return e;
     if (r->params.text[p])
@@ -231,7 +275,7 @@ int params_check(struct request *r)
 
     for (int i = 0; i < _PARAM_MAX; i++)
         if ((r->route->required & PARAM_BIT(i)) && !r->params.text[i] &&
-            !(i == PARAM_ITEMS && r->params.n_items))
+            !(i == PARAM_ITEMS && r->params.n_items) && !r->params.json[i])
             return diag_fail(&r->diag, DIAG_USAGE, "member '%s' is missing", table[i].name);
     if (reason && strlen(reason) > LIMIT_REASON_BYTES)
         return diag_fail(&r->diag, DIAG_LIMIT, "reason exceeds %d bytes", LIMIT_REASON_BYTES);

@@ -28,8 +28,21 @@ enum param {
     PARAM_IF_GENERATION,
     PARAM_PEER,
     PARAM_DRY_RUN,
+    PARAM_IF_STATE,
+    PARAM_ORIGIN,
+    PARAM_OPS,
+    PARAM_OP,
+    PARAM_CHANGE,
+    PARAM_RENAMED_FROM,
+    PARAM_RENAMED_RULES,
+    PARAM_UNASSIGN,
+    PARAM_KEY,
+    PARAM_VALUE,
+    PARAM_ID,
+    PARAM_IDS,
     _PARAM_MAX,
 };
+_Static_assert(_PARAM_MAX <= 32, "a bit for each");
 #define PARAM_BIT(p) (1u << (p))
 
 struct api_params {
@@ -38,11 +51,14 @@ struct api_params {
     uint64_t number[_PARAM_MAX]; /* 0 = not given */
     const char **items;          /* owned array of borrowed strings */
     size_t n_items;
+    const json_t *json[_PARAM_MAX]; /* objects and arrays that the handler reads, borrowed */
 };
+void api_params_done(struct api_params *p);
 
 enum { API_CAPTURES = 2 };
 
 struct request;
+struct sessions;
 struct route {
     const char *method;
     const char *path; /* "*" stands for one segment */
@@ -58,6 +74,7 @@ struct route {
 
 struct request {
     struct agent *agent;
+    struct sessions *sessions;
     const struct api_peer *peer;
     enum api_right right;
     const char *client; /* "cli" or "api", static */
@@ -72,12 +89,17 @@ struct request {
     /* the answer */
     const char *verb; /* of its schema, static */
     bool answered;
+    bool stop_agent; /* once the answer is sent */
+    size_t op;       /* of a batch, which the error belongs to, if has_op */
+    bool has_op;
+    enum api_text_origin op_origin;
     unsigned status;
     struct strbuf answer;
 
     /* a change under way */
     bool waiting;
     uint64_t change_id;
+    enum agent_change_kind change_kind;
     void (*reply)(struct request *r, const struct agent_result *result);
     void (*wake)(struct request *r); /* set by server.c: the answer is there */
 };
@@ -100,6 +122,9 @@ extern const size_t api_n_routes;
 _must_check_ int params_from_body(struct request *r, const char *body, size_t len);
 _must_check_ int params_from_query(struct request *r, const char *key, const char *value);
 _must_check_ int params_check(struct request *r);
+/* Members of one object into *p, which is empty: those of the mask, no others. */
+_must_check_ int params_from_object(struct request *r, const json_t *object, unsigned mask,
+                                    struct api_params *p);
 const char *param_name(enum param p);
 
 /* --- answer.c --- */
@@ -113,6 +138,36 @@ int answer_end(struct request *r, json_t *warnings);
 
 /* The text to send where an answer is empty because memory ran out. */
 const char *answer_fallback(size_t *ret_len);
+
+/* --- session.c --- */
+/* Values that the callers keep here between two commands, by uid. */
+_must_check_ int sessions_new(struct sessions **ret);
+struct sessions *sessions_free(struct sessions *s);
+/* NULL = none. Borrowed until the next call. */
+const char *sessions_get(struct sessions *s, uint32_t uid, const char *key);
+/* value NULL removes. DIAG_LIMIT. */
+_must_check_ int sessions_put(struct sessions *s, uint32_t uid, const char *key, const char *value,
+                              struct diag *d);
+
+/* --- handle_changes.c --- */
+/* Queues a change; its answer is made by reply. Returns 1, or negative with r->diag. */
+_must_check_ int change_start(struct request *r, struct agent_change *c,
+                              void (*reply)(struct request *r, const struct agent_result *result));
+void change_reply(struct request *r, const struct agent_result *result, json_t *data);
+/* `data` of the answer to a change of this kind. NULL = no memory. */
+json_t *change_data(enum agent_change_kind kind, const struct agent_result *result);
+
+/* --- handle_batch.c --- */
+/* The ops of a batch as the agent takes them. Strings are those of the body. */
+struct batch {
+    struct agent_change *v;
+    size_t n;
+};
+/* On failure *b holds a part. */
+_must_check_ int batch_read(struct request *r, struct batch *b);
+void batch_done(struct batch *b);
+/* How errors in the text of OP number r->op count. */
+enum api_text_origin batch_op_origin(const struct request *r);
 
 /* --- handlers --- */
 int handle_status(struct request *r);
@@ -133,3 +188,11 @@ int handle_unassign(struct request *r);
 int handle_rule_add(struct request *r);
 int handle_rule_delete(struct request *r);
 int handle_counters_reset(struct request *r);
+int handle_batch(struct request *r);
+int handle_state(struct request *r);
+int handle_library(struct request *r);
+int handle_settings(struct request *r);
+int handle_host(struct request *r);
+int handle_session_get(struct request *r);
+int handle_session_put(struct request *r);
+int handle_stop(struct request *r);

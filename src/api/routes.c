@@ -31,7 +31,7 @@ const struct route api_routes[] = {
     {"POST", "/v1/flush", "flush", RIGHT_CHANGE, SMALL_BODY, CHANGES, 0, API_TEXT_WORDS,
      handle_flush},
     {"GET", POLICIES, "policy-list", RIGHT_READ, 0, 0, 0, API_TEXT_WORDS, handle_policies},
-    {"GET", POLICIES "/*", "policy-show", RIGHT_READ, 0, BIT(SOURCE) | BIT(REVISION), 0,
+    {"GET", POLICIES "/*", "policy-show", RIGHT_READ, 0, BIT(SOURCE) | BIT(REVISION) | BIT(IDS), 0,
      API_TEXT_WORDS, handle_policy_text},
     {"GET", "/v1/history", "policy-history", RIGHT_READ, 0, BIT(POLICY) | BIT(LIMIT), 0,
      API_TEXT_WORDS, handle_history},
@@ -56,6 +56,19 @@ const struct route api_routes[] = {
      handle_counters},
     {"POST", "/v1/counters/reset", "counters-reset", RIGHT_CHANGE, SMALL_BODY, CHANGES, 0,
      API_TEXT_WORDS, handle_counters_reset},
+    {"POST", "/v1/batch", "batch", RIGHT_CHANGE, LIMIT_API_BODY_BYTES,
+     BIT(OPS) | BIT(IF_STATE) | BIT(ORIGIN) | CHANGES, BIT(OPS), API_TEXT_WORDS, handle_batch},
+    {"GET", "/v1/state", "state", RIGHT_READ, 0, 0, 0, API_TEXT_WORDS, handle_state},
+    {"GET", "/v1/library", "library", RIGHT_READ, 0, 0, 0, API_TEXT_WORDS, handle_library},
+    {"GET", "/v1/settings", "settings", RIGHT_READ, 0, BIT(KEY), 0, API_TEXT_WORDS,
+     handle_settings},
+    {"GET", "/v1/host", "host", RIGHT_READ, 0, 0, 0, API_TEXT_WORDS, handle_host},
+    {"GET", "/v1/session", "session", RIGHT_READ, 0, BIT(KEY), BIT(KEY), API_TEXT_WORDS,
+     handle_session_get},
+    {"POST", "/v1/session", "session", RIGHT_READ, SMALL_BODY, BIT(KEY) | BIT(VALUE), BIT(KEY),
+     API_TEXT_WORDS, handle_session_put},
+    {"POST", "/v1/stop", "stop", RIGHT_CHANGE, SMALL_BODY, BIT(REASON) | BIT(PEER), 0,
+     API_TEXT_WORDS, handle_stop},
 };
 const size_t api_n_routes = ARRAY_SIZE(api_routes);
 

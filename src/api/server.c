@@ -133,6 +133,8 @@ static int init(struct api_server *s, const struct api_options *o)
         s->path = strdup(o->socket_path);
     else if (asprintf(&s->path, "%s/portward.sock", agent_runtime_dir(s->agent)) < 0)
         s->path = NULL;
+    if (sessions_new(&s->sessions) < 0)
+        return -ENOMEM;
     return s->group_file && s->passwd_file && s->admin_group && s->read_group && s->path ? 0
                                                                                          : -ENOMEM;
 }
@@ -217,6 +219,7 @@ struct api_server *api_server_stop(struct api_server *s)
         if (!s->daemon)
             close_p(&s->listen_fd);
     }
+    s->sessions = sessions_free(s->sessions);
     free(s->group_file);
     free(s->passwd_file);
     free(s->admin_group);

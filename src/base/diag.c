@@ -34,6 +34,7 @@ static const struct code_info {
     [DIAG_NAME_PERMIT] = {"name-permit", 7, EINVAL},
     [DIAG_UNKNOWN_OBJECT] = {"unknown-object", 1, ENOENT},
     [DIAG_CONFLICT] = {"conflict", 5, EEXIST},
+    [DIAG_STALE] = {"stale", 5, ESTALE},
     [DIAG_USAGE] = {"usage", 2, EINVAL},
     [DIAG_AGENT] = {"agent", 3, ECONNREFUSED},
     [DIAG_PERMISSION] = {"permission", 4, EPERM},

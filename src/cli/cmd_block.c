@@ -12,16 +12,16 @@
 enum { EXIT_FINDINGS = 6 };
 
 /* "expires 04:51:07, at the latest at reboot", as FILTER says it ends. */
-static void put_end(struct cli *c, const json_t *filter, bool block)
+static void put_end(struct cli *c, const json_t *filter, bool denies)
 {
-    const char *last = block ? "at reboot" : "when the agent is stopped, or at reboot";
+    const char *last = denies ? "at reboot" : "when the agent is stopped, or at reboot";
     int64_t left = cli_int(filter, "expires_in_s", -1);
     char when[CLI_TEXT_BYTES];
 
     if (left >= 0) {
         cli_clock(c, c->env->now_s + left, when);
         (void)fprintf(c->env->out, "expires %s, at the latest %s\n", when, last);
-    } else if (block) {
+    } else if (denies) {
         (void)fputs("ends at reboot; to keep it: portward rule add\n", c->env->out);
     } else {
         (void)fprintf(c->env->out, "ends %s\n", last);
@@ -101,7 +101,7 @@ static void show_added(struct cli *c, const json_t *doc, const struct filter *f)
     (void)fputs("  ", c->env->out);
     cli_put_styled(c, cli_action_style(cli_str(filter, "action")), cli_str(filter, "text"));
     (void)fputs("  ", c->env->out);
-    put_end(c, filter, block);
+    put_end(c, filter, filter_effect(f) != ACTION_PERMIT);
     cli_put_still_allowed(c, exceptions);
     if (block && !f->override && override_would_help(exceptions))
         hint_override(c, f);

@@ -56,8 +56,17 @@ static void put_fields(struct cli *c, const json_t *fields, const char *lost_in)
         (void)fprintf(out, ", where %lld", (long long)cli_int(fields, "where", 0));
 }
 
+/* Between equals: inpass demands negotiation and ranks with negotiate. */
+static void put_winning_action(struct cli *c, const json_t *winner)
+{
+    bool block = strcmp(cli_str(winner, "action"), "block") == 0;
+
+    (void)fprintf(c->env->out, ": loses in the action alone, %s wins",
+                  block ? "block" : "negotiate");
+}
+
 /* The line below a candidate. lost_in "" = it won. */
-static void put_weight(struct cli *c, const json_t *f, const char *lost_in)
+static void put_weight(struct cli *c, const json_t *f, const char *lost_in, const json_t *winner)
 {
     const char *tier = cli_str(f, "tier");
 
@@ -76,7 +85,7 @@ static void put_weight(struct cli *c, const json_t *f, const char *lost_in)
     if (strcmp(lost_in, "source") == 0)
         (void)fputs(": loses in the source", c->env->out);
     else if (strcmp(lost_in, "action") == 0)
-        (void)fputs(": loses in the action alone, block wins", c->env->out);
+        put_winning_action(c, winner);
     else if (strcmp(lost_in, "expiry") == 0)
         (void)fputs(": its time is over", c->env->out);
     else if (strcmp(lost_in, "layer") == 0 || strcmp(lost_in, "guid") == 0)
@@ -123,6 +132,15 @@ static void put_verdict(struct cli *c, const json_t *data)
     (void)fputc('\n', c->env->out);
 }
 
+/* A filter that negotiates decides for packets in the clear only. */
+static void put_negotiation(struct cli *c, const json_t *data)
+{
+    if (strcmp(cli_str(data, "reason"), "no-sa") != 0)
+        return;
+    label(c, "negotiate");
+    (void)fputs("denied in the clear, and negotiation is not configured\n", c->env->out);
+}
+
 static void put_candidates(struct cli *c, const json_t *data)
 {
     const json_t *winner = json_object_get(data, "winner"), *o;
@@ -136,7 +154,7 @@ static void put_candidates(struct cli *c, const json_t *data)
         put_filter_text(c, winner);
         (void)fputc('\n', c->env->out);
         if (json_is_object(json_object_get(winner, "fields")))
-            put_weight(c, winner, "");
+            put_weight(c, winner, "", winner);
     }
     if (json_is_object(runner_up)) {
         label(c, "runner-up");
@@ -144,7 +162,7 @@ static void put_candidates(struct cli *c, const json_t *data)
         (void)fputs("  ", c->env->out);
         put_filter_text(c, runner_up);
         (void)fputc('\n', c->env->out);
-        put_weight(c, runner_up, cli_str(data, "lost_in"));
+        put_weight(c, runner_up, cli_str(data, "lost_in"), winner);
     }
     json_array_foreach(others, i, o)
     {
@@ -259,6 +277,7 @@ int cmd_explain(struct cli *c)
         const json_t *data = cli_data(doc);
 
         put_verdict(c, data);
+        put_negotiation(c, data);
         put_candidates(c, data);
         put_path(c, json_object_get(data, "path"));
         put_kernel(c, json_object_get(data, "kernel"));

@@ -184,6 +184,32 @@ static json_t *finding_json(const struct cli *c, const struct cli_effective *x,
 }
 
 /* --- one policy --- */
+/* What negotiates can be assigned, and denies until somebody negotiates. */
+static void note_negotiation(struct cli *c, const struct policy *p)
+{
+    size_t n = 0;
+    const char *first = NULL;
+
+    for (size_t i = 0; i < p->n_rules; i++) {
+        const struct rule *r = &p->rules[i];
+        bool found = false;
+
+        for (size_t k = 0; k < r->n_filters && !r->inactive; k++)
+            found |= filter_effect(&r->filters[k]) == ACTION_NEGOTIATE;
+        if (found && n++ == 0)
+            first = r->name;
+    }
+    if (n == 0 || c->json || c->quiet)
+        return;
+    (void)fputs("note: denied in the clear until the negotiation engine is configured: \"",
+                c->env->err);
+    (void)fputs(first, c->env->err); /* a parsed name, no controls */
+    if (n > 1)
+        (void)fprintf(c->env->err, "\" and %zu more\n", n - 1);
+    else
+        (void)fputs("\"\n", c->env->err);
+}
+
 /* Limits need an image; what this build does not enforce can be stored but not assigned. */
 static int check_limits(struct cli *c, const struct policy *p, const struct effective *e)
 {
@@ -202,6 +228,7 @@ static int check_limits(struct cli *c, const struct policy *p, const struct effe
     if (r < 0 && !c->json && !c->quiet)
         (void)fprintf(c->env->err, "note: %s; 'policy assign' refuses it (%d)\n", d.message,
                       EXIT_REJECTED);
+    note_negotiation(c, p);
     return 0;
 }
 

@@ -15,7 +15,8 @@
 enum { EXIT_FINDINGS = 6, SET_TEXT_MAX = 16 * 1024 * 1024 };
 
 /* --- words --- */
-/* Lines of a policy as they are compared: one for its head, one for each filter. */
+/* Lines of a policy as they are compared: one for its head, one for each filter, and one for each
+ * rule that has attributes or nothing else. */
 struct lines {
     char **v; /* owned */
     size_t n, cap;
@@ -63,6 +64,7 @@ static void add_head(const struct policy *p, struct lines *l)
         add_line(l, &head);
 }
 
+/* f NULL: the rule itself. */
 static void add_filter_line(const struct rule *r, const struct filter *f, struct lines *l)
 {
     _cleanup_(strbuf_done) struct strbuf b = STRBUF_INIT(SET_TEXT_MAX);
@@ -71,10 +73,9 @@ static void add_filter_line(const struct rule *r, const struct filter *f, struct
     (void)text_print_string(r->name, &b);
     if (r->connection != CONNECTION_ALL)
         (void)strbuf_addf(&b, " connection %s", connection_name(r->connection));
-    (void)strbuf_add(&b, "  ");
-    if (f && text_print_filter(f, &b) < 0)
-        cli_out_of_memory();
-    if (b.error)
+    if (f)
+        (void)strbuf_add(&b, "  ");
+    if ((f ? text_print_filter(f, &b) : text_print_attributes(&r->attributes, &b)) < 0)
         cli_out_of_memory();
     add_line(l, &b);
 }
@@ -85,7 +86,7 @@ static void add_lines(const struct policy *p, struct lines *l)
     for (size_t i = 0; i < p->n_rules; i++) {
         const struct rule *r = &p->rules[i];
 
-        if (r->n_filters == 0)
+        if (r->n_filters == 0 || r->attributes.n > 0)
             add_filter_line(r, NULL, l);
         for (size_t k = 0; k < r->n_filters; k++)
             add_filter_line(r, &r->filters[k], l);
@@ -177,7 +178,10 @@ static json_t *change_json(const struct effective *e, const struct diff_change *
                                          example = STRBUF_INIT(SET_TEXT_MAX);
     const char *rule =
         change->in_b.decider == DECIDED_FILTER ? e->v[change->in_b.index].rule : NULL;
-    json_t *j = json_pack("{s:s, s:o, s:o, s:o}", "verdict", change->blocked ? "block" : "permit",
+    json_t *j = json_pack("{s:s, s:o, s:o, s:o}", "verdict",
+                          change->in_b.negotiate ? "negotiate"
+                          : change->blocked      ? "block"
+                                                 : "permit",
                           "set", text_of(&set, text_print_set(&change->set, 0, &set)), "example",
                           text_of(&example, text_print_example(&change->example, &example)), "rule",
                           api_text_json(rule));

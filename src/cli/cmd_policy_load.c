@@ -33,30 +33,11 @@ static int check_text(struct cli *c, const struct cli_text *t, size_t *ret_n)
 
 static void show_loaded(struct cli *c, const json_t *doc)
 {
-    const json_t *p, *data = cli_data(doc);
-    size_t warnings = json_array_size(json_object_get(doc, "warnings")), i;
+    const json_t *p;
+    size_t i;
 
-    json_array_foreach(json_object_get(data, "policies"), i, p)
-    {
-        bool none = strcmp(cli_str(p, "change"), "none") == 0;
-
-        if (c->dry_run && !none)
-            cli_put_would(c, "store");
-        else
-            (void)fputs(none ? "no change: " : "stored ", c->env->out);
-        cli_put_quoted(c, cli_str(p, "name"));
-        (void)fprintf(c->env->out, " revision %lld (", (long long)cli_int(p, "revision", 0));
-        cli_put_count(c, cli_int(p, "rules", 0), "rule");
-        (void)fputs(", ", c->env->out);
-        cli_put_count(c, (int64_t)warnings, "warning");
-        (void)fputs("), ", c->env->out);
-        if (json_is_true(json_object_get(p, "assigned")) && c->dry_run)
-            (void)fputs("assigned\n", c->env->out);
-        else if (json_is_true(json_object_get(p, "assigned")))
-            (void)fprintf(c->env->out, "assigned; generation %lld\n", (long long)c->generation);
-        else
-            (void)fputs("not assigned\n", c->env->out);
-    }
+    json_array_foreach(json_object_get(cli_data(doc), "policies"), i, p)
+        cli_put_stored(c, p, json_array_size(json_object_get(doc, "warnings")));
 }
 
 int cmd_policy_load(struct cli *c)

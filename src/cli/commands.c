@@ -148,6 +148,51 @@ const struct cli_command cli_commands[] = {
      OPTION_BIT(OPT_POLICY) | OPTION_BIT(OPT_RESET) | OPTION_BIT(OPT_REASON) |
          OPTION_BIT(OPT_IF_GENERATION) | OPTION_BIT(OPT_DRY_RUN) | OPTION_BIT(OPT_PROMETHEUS),
      0, 0, 0, cmd_counters},
+
+    {"config show", "[KEY]", "settings, and where each comes from",
+     "    portward config show\n"
+     "    portward config show filter.exempt\n",
+     "A setting that a command changed wins over the configuration files: its\n"
+     "source is 'database', else FILE:LINE or 'default'.\n",
+     0, 0, 0, 1, cmd_config_show},
+
+    {"config reset", "KEY", "a setting back to what the files say",
+     "    portward config reset filter.exempt\n",
+     "Takes a value out of the database. What it decides changes at once.\n", 0, CMD_MUTATES, 1, 1,
+     cmd_config_reset},
+
+    {"compat", "TOOL [--explain] [ARG...] | --paste [--run] | --batch FILE",
+     "the Windows administrator's own commands",
+     "    portward compat ipseccmd -w REG -p SQL -r In -f '*=0:1434:UDP' -n BLOCK -x\n"
+     "    portward compat netdiag /test:ipsec /debug\n"
+     "    portward compat netsh --explain ipsec static show all\n"
+     "    portward compat --paste < line.txt\n"
+     "    portward compat --batch block.cmd --dry-run\n",
+     "TOOL is ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate or reg,\n"
+     "in any case, with or without .exe. Output and exit status are those of the\n"
+     "tool: man portward-compat. --explain and --strict may stand right behind\n"
+     "TOOL; --explain prints the commands of portward that do the same, and\n"
+     "changes nothing. A batch file is one change.\n",
+     OPTION_BIT(OPT_STRICT) | OPTION_BIT(OPT_PASTE) | OPTION_BIT(OPT_RUN) | OPTION_BIT(OPT_BATCH) |
+         OPTION_BIT(OPT_ENCODING) | OPTION_BIT(OPT_REASON) | OPTION_BIT(OPT_DRY_RUN),
+     CMD_FOREIGN, 0, -1, cmd_dialect_compat},
+
+    {"import", "text|reg|netsh|ipseccmd|auto FILE|- [-o FILE.pw] [--name NAME]",
+     "policies of another system, from a file",
+     "    portward import reg server.reg -o server.pw\n"
+     "    portward import auto rules.txt --name \"Old server\" --dry-run\n",
+     "What cannot be carried over is named, line by line (6); with --strict it is\n"
+     "refused (7).\n",
+     OPTION_BIT(OPT_OUTPUT) | OPTION_BIT(OPT_NAME) | OPTION_BIT(OPT_STRICT) | OPTION_BIT(OPT_MAP) |
+         OPTION_BIT(OPT_ALL_RANGES) | OPTION_BIT(OPT_REASON) | OPTION_BIT(OPT_DRY_RUN),
+     0, 2, 2, cmd_dialect_import},
+
+    {"export", "text|reg|netsh|ipseccmd [NAME] [-o FILE]", "a policy in another system's form",
+     "    portward export netsh \"Block RPC Ports\" -o rpc.netsh\n"
+     "    portward export reg > all.reg\n",
+     "Without NAME all policies. What the form cannot express is listed before\n"
+     "anything is written (6); with --strict nothing is written (7).\n",
+     OPTION_BIT(OPT_OUTPUT) | OPTION_BIT(OPT_STRICT), 0, 1, 2, cmd_dialect_export},
 };
 const size_t cli_n_commands = ARRAY_SIZE(cli_commands);
 
@@ -213,7 +258,7 @@ static void fail_unknown(char *const *words, struct diag *d)
         names[n++] = cli_commands[i].name;
     near = cli_suggest(words[0], names, n);
     if (!near) { /* the first word of "policy load" may be mistyped, too */
-        static const char *const objects[] = {"policy", "rule"};
+        static const char *const objects[] = {"policy", "rule", "config"};
 
         near = cli_suggest(words[0], objects, ARRAY_SIZE(objects));
     }

@@ -108,6 +108,22 @@ static void offer_interfaces(const struct completion *x)
         if_freenameindex(list);
 }
 
+/* "text|reg|netsh" of the synopsis. */
+static void offer_choices(const struct completion *x)
+{
+    size_t len;
+    const char *p = cli_word_token(x->command, x->n_words, &len), *end = p + len;
+
+    while (p < end) {
+        size_t n = strcspn(p, "| ");
+        char word[64];
+
+        (void)snprintf(word, sizeof(word), "%.*s", (int)n, p); /* words of our own table */
+        offer(x, word);
+        p += n + 1;
+    }
+}
+
 static void offer_kind(const struct completion *x, enum cli_word_kind kind)
 {
     switch (kind) {
@@ -120,6 +136,9 @@ static void offer_kind(const struct completion *x, enum cli_word_kind kind)
         break;
     case WORD_IDS:
         offer_members(x, "/v1/filters?layer=dynamic", "filters", "id");
+        break;
+    case WORD_SETTING:
+        offer_members(x, "/v1/settings", "settings", "key");
         break;
     case WORD_GRAMMAR:
         if (x->n_words > 0 && strcmp(x->words[x->n_words - 1], "on") == 0)
@@ -214,6 +233,8 @@ int cli_complete(const struct cli_env *env, int n, char *const *words)
         open = read_words(&x, n, words, plain);
         if (open)
             offer_kind(&x, cli_value_kind(open));
+        else if (x.command && cli_word_kind(x.command, x.n_words) == WORD_VALUES)
+            offer_choices(&x);
         else if (x.command)
             offer_kind(&x, cli_word_kind(x.command, x.n_words));
     }

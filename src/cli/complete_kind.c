@@ -43,21 +43,39 @@ static bool offers_a_name(const char *token, size_t len)
     return name || is(token, len, "NAME|FILE");
 }
 
+const char *cli_word_token(const struct cli_command *cmd, int index, size_t *ret_len)
+{
+    const char *p = next_token(cmd->synopsis, ret_len);
+
+    for (int i = 0; i<index && * ret_len> 0; i++) {
+        if (is(p, *ret_len, "ID...") || is(p, *ret_len, "FILTER") || is(p, *ret_len, "PACKET"))
+            break; /* these go on to the end */
+        p = next_token(p + *ret_len, ret_len);
+    }
+    return p;
+}
+
+/* "text|reg": the words themselves. */
+static bool is_choice(const char *token, size_t len)
+{
+    return len > 0 && token[0] >= 'a' && token[0] <= 'z' && memchr(token, '|', len);
+}
+
 enum cli_word_kind cli_word_kind(const struct cli_command *cmd, int index)
 {
-    bool of_policy = strncmp(cmd->name, "policy ", strlen("policy ")) == 0;
+    bool of_policy =
+        strncmp(cmd->name, "policy ", strlen("policy ")) == 0 || strcmp(cmd->name, "export") == 0;
     size_t len;
-    const char *p = next_token(cmd->synopsis, &len);
+    const char *p = cli_word_token(cmd, index, &len);
 
-    for (int i = 0; i < index && len > 0; i++) {
-        if (is(p, len, "ID...") || is(p, len, "FILTER") || is(p, len, "PACKET"))
-            break; /* these go on to the end */
-        p = next_token(p + len, &len);
-    }
+    if (is_choice(p, len))
+        return WORD_VALUES;
     if (is(p, len, "FILE") || is(p, len, "NAME|FILE"))
         return offers_a_name(p, len) ? WORD_FILE_OR_POLICY : WORD_FILE;
     if (is(p, len, "ID..."))
         return WORD_IDS;
+    if (is(p, len, "KEY"))
+        return WORD_SETTING;
     if (is(p, len, "A") || is(p, len, "B")) /* of policy diff */
         return WORD_FILE_OR_POLICY;
     if (is(p, len, "POLICY"))
@@ -73,6 +91,8 @@ enum cli_word_kind cli_value_kind(const struct cli_option *o)
         return WORD_NOTHING;
     if (strcmp(o->argument, "DIR") == 0)
         return WORD_DIRECTORY;
+    if (strcmp(o->argument, "FILE") == 0)
+        return WORD_FILE;
     if (strcmp(o->name, "policy") == 0)
         return WORD_POLICY;
     return strchr(o->argument, '|') ? WORD_VALUES : WORD_NOTHING;

@@ -45,6 +45,7 @@ static const char *kind_name(enum cli_word_kind kind)
     case WORD_POLICY:
     case WORD_RULE:
     case WORD_IDS:
+    case WORD_SETTING:
     case WORD_GRAMMAR:
         return "live";
     case WORD_NOTHING:

@@ -55,6 +55,18 @@ static const struct cli_option options[_OPT_MAX] = {
     [OPT_RESET] = {"reset", 0, NULL, false, false, SCOPE_OWN, "set all counters to zero"},
     [OPT_PROMETHEUS] = {"prometheus", 0, NULL, false, true, SCOPE_OWN, "in Prometheus text form"},
     [OPT_LIMIT] = {"limit", 'n', "N", false, false, SCOPE_OWN, "at most N lines, the newest"},
+    [OPT_OUTPUT] = {"output", 'o', "FILE", false, false, SCOPE_OWN,
+                    "write to this file, ask no agent"},
+    [OPT_MAP] = {"map", 0, "GUID=IF,...", false, false, SCOPE_OWN,
+                 "interfaces for those of the file"},
+    [OPT_ALL_RANGES] = {"all-ranges", 0, NULL, false, false, SCOPE_OWN,
+                        "also port ranges beyond the twelfth"},
+    [OPT_PASTE] = {"paste", 0, NULL, false, false, SCOPE_OWN,
+                   "repair the lines of stdin, print them"},
+    [OPT_RUN] = {"run", 0, NULL, false, false, SCOPE_OWN, "with --paste: also run them"},
+    [OPT_BATCH] = {"batch", 0, "FILE", false, false, SCOPE_OWN, "run a batch file as one change"},
+    [OPT_ENCODING] = {"encoding", 0, "NAME", false, false, SCOPE_OWN,
+                      "of the batch file, as iconv(1) names it"},
 };
 _Static_assert(_OPT_MAX <= 64, "a set of options is a 64-bit word");
 
@@ -180,6 +192,19 @@ static int parse_letters(struct cli_args *a, int argc, char *const *argv, int *i
     return 0;
 }
 
+/* Behind the name of a foreign tool stand its own words, which look like options of ours. */
+static bool is_foreign(const struct cli_args *a)
+{
+    const struct cli_command *cmd;
+    struct diag d;
+    int n;
+
+    if (a->n_words != 2)
+        return false;
+    cmd = cli_command_find(a->words, 1, &d, &n);
+    return cmd && (cmd->flags & CMD_FOREIGN);
+}
+
 int cli_args_parse(int argc, char *const *argv, struct diag *d, struct cli_args *ret)
 {
     bool ended = false;
@@ -193,9 +218,10 @@ int cli_args_parse(int argc, char *const *argv, struct diag *d, struct cli_args 
         struct diag first;
         int r = 0;
 
-        if (ended || argv[i][0] != '-' || argv[i][1] == '\0')
+        if (ended || argv[i][0] != '-' || argv[i][1] == '\0') {
             ret->words[ret->n_words++] = argv[i];
-        else if (strcmp(argv[i], "--") == 0)
+            ended |= is_foreign(ret);
+        } else if (strcmp(argv[i], "--") == 0)
             ended = true;
         else if (argv[i][1] == '-')
             r = parse_long(ret, argc, argv, &i, &first);

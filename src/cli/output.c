@@ -100,6 +100,8 @@ enum cli_style cli_action_style(const char *action)
 {
     if (strcmp(action, "block") == 0)
         return STYLE_BLOCK;
+    if (strcmp(action, "negotiate") == 0)
+        return STYLE_WARNING;
     return strcmp(action, "permit") == 0 ? STYLE_PERMIT : STYLE_PLAIN;
 }
 
@@ -136,4 +138,26 @@ void cli_put_rule_change(struct cli *c, const char *verb, const char *join, cons
         (void)fprintf(c->env->out, "; generation %lld\n", (long long)c->generation);
     else
         (void)fputs(", not assigned\n", c->env->out);
+}
+
+void cli_put_stored(struct cli *c, const json_t *policy, size_t n_warnings)
+{
+    bool none = strcmp(cli_str(policy, "change"), "none") == 0;
+
+    if (c->dry_run && !none)
+        cli_put_would(c, "store");
+    else
+        (void)fputs(none ? "no change: " : "stored ", c->env->out);
+    cli_put_quoted(c, cli_str(policy, "name"));
+    (void)fprintf(c->env->out, " revision %lld (", (long long)cli_int(policy, "revision", 0));
+    cli_put_count(c, cli_int(policy, "rules", 0), "rule");
+    (void)fputs(", ", c->env->out);
+    cli_put_count(c, (int64_t)n_warnings, "warning");
+    (void)fputs("), ", c->env->out);
+    if (json_is_true(json_object_get(policy, "assigned")) && c->dry_run)
+        (void)fputs("assigned\n", c->env->out);
+    else if (json_is_true(json_object_get(policy, "assigned")))
+        (void)fprintf(c->env->out, "assigned; generation %lld\n", (long long)c->generation);
+    else
+        (void)fputs("not assigned\n", c->env->out);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* cli/policyfile.c: policies for `policy check` and `policy diff`, which look at them here and not
  * in the agent: a file needs no agent, and a long question keeps nobody else waiting. Called by
- * these two. */
+ * these two; `export` asks which word is a file. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +20,7 @@ void cli_policy_text_done(struct cli_policy_text *t)
     *t = (struct cli_policy_text){0};
 }
 
-static bool is_file(const char *word)
+bool cli_is_policy_file(const char *word)
 {
     size_t n = strlen(word);
 
@@ -72,7 +72,7 @@ int cli_policy_text_load(struct cli *c, const char *word, struct cli_policy_text
 {
     int code;
 
-    t->is_stored = !is_file(word);
+    t->is_stored = !cli_is_policy_file(word);
     t->label = strdup(strcmp(word, "-") == 0 ? "stdin" : word);
     if (!t->label)
         cli_out_of_memory();

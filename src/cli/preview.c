@@ -65,6 +65,13 @@ static void put_decider(struct cli *c, const json_t *change)
     (void)fputc(')', c->env->out);
 }
 
+static const char *label_of(const char *verdict)
+{
+    if (strcmp(verdict, "negotiate") == 0)
+        return "must negotiate"; /* denied in the clear, whatever it was before */
+    return strcmp(verdict, "block") == 0 ? "newly blocked" : "newly permitted";
+}
+
 void cli_put_changes(struct cli *c, const json_t *changes)
 {
     const json_t *change;
@@ -72,9 +79,9 @@ void cli_put_changes(struct cli *c, const json_t *changes)
 
     json_array_foreach(changes, i, change)
     {
-        bool blocks = strcmp(cli_str(change, "verdict"), "block") == 0;
-        struct cli_terms t = {.label = blocks ? "newly blocked" : "newly permitted",
-                              .style = blocks ? STYLE_BLOCK : STYLE_PERMIT,
+        const char *verdict = cli_str(change, "verdict");
+        struct cli_terms t = {.label = label_of(verdict),
+                              .style = cli_action_style(verdict),
                               .set = cli_str(change, "set"),
                               .after = put_decider,
                               .arg = change};

@@ -4,10 +4,16 @@
  * has the verdict that it had. */
 #include "check.h"
 
-/* They do more than decide: let answers back, are seen in the log, exempt IKE. */
+/* Taken out, the exemption of IKE between its hosts goes as well, whoever decides its packets. */
+static bool exempts(const struct filter *f)
+{
+    return filter_effect(f) == ACTION_NEGOTIATE;
+}
+
+/* They do more than decide: let answers back, are seen in the log. */
 static bool does_more(const struct filter *f)
 {
-    return f->keep_state || f->log || f->action == ACTION_NEGOTIATE;
+    return f->keep_state || f->log;
 }
 
 /* Looks for a packet that the filter decides and that matters. */
@@ -112,7 +118,7 @@ static int report_never_wins(struct check *c, size_t i, const struct part *p, bo
 {
     const struct filter *f = c->e->v[i].filter;
     *ret_done = false;
-    if (f->action != ACTION_PERMIT || f->src.kind == ADDR_ME || f->dst.kind == ADDR_ME)
+    if (filter_effect(f) != ACTION_PERMIT || f->src.kind == ADDR_ME || f->dst.kind == ADDR_ME)
         return 0;
     static const enum finding_side sides[] = {SIDE_DESTINATION, SIDE_SOURCE};
     for (unsigned k = 0; k < ARRAY_SIZE(sides); k++) {
@@ -180,8 +186,11 @@ int check_dead(struct check *c)
             continue;
         }
         struct effect_search s;
+        const struct filter *f = c->e->v[i].filter;
+        if (exempts(f))
+            continue;
         int r = search_filter(c, i, &s);
-        if (r == 0 && !s.matters && !(s.decides && does_more(c->e->v[i].filter)))
+        if (r == 0 && !s.matters && !(s.decides && does_more(f)))
             r = report_dead(c, i, &s);
         if (r < 0)
             return r;

@@ -57,7 +57,7 @@ static int conflicts_of(struct check *c, const struct part **v, size_t n, struct
         const struct part *wins = v[run], *loses = v[i];
         bool fresh;
         if (wins->index == SIZE_MAX || loses->index == SIZE_MAX || wins->index == loses->index ||
-            c->e->v[wins->index].filter->action == c->e->v[loses->index].filter->action)
+            wins->effect == loses->effect)
             continue;
         r = new_pair(pairs, wins->index, loses->index, &fresh);
         if (r == 0 && fresh)

@@ -72,7 +72,7 @@ static bool opens_all_ports(const struct part *p)
 static int find_mirrored_hole(struct check *c, size_t i)
 {
     const struct filter *f = c->e->v[i].filter;
-    if (f->action != ACTION_PERMIT || f->keep_state)
+    if (filter_effect(f) != ACTION_PERMIT || f->keep_state)
         return 0;
     struct effect_search s = {.c = c, .without = i, .want_matters = true};
     for (size_t k = 0; k < check_n_parts(c, i) && !s.matters; k++) {
@@ -128,7 +128,7 @@ static int visit_fragments(void *arg, const struct box *piece, const struct part
 static int find_lost_fragments(struct check *c, size_t i)
 {
     const struct filter *f = c->e->v[i].filter;
-    if (f->action != ACTION_PERMIT || f->keep_state || f->proto != PROTO_UDP ||
+    if (filter_effect(f) != ACTION_PERMIT || f->keep_state || f->proto != PROTO_UDP ||
         (f->sport.n == 0 && f->dport.n == 0) || c->seen[i] & SEEN_DEAD)
         return 0;
     struct lost_fragments l = {.found = false};

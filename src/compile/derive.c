@@ -154,26 +154,41 @@ static int derive_dhcp_clients(const struct deriver *b)
     return r;
 }
 
-/* IKE is exempt at every level, between hosts that have a negotiate filter: to either side, from
- * and to its ports (RFC 7296 2). */
+/* One way between two hosts: to the port; and from it, where this host may be asked. */
+static int derive_ike_way(const struct deriver *b, const struct addr *side[2], uint16_t number)
+{
+    const struct addr *from = side[0], *to = side[1];
+    struct port_range port = {number, number};
+    struct portset ports = {.n = 1, .range = &port};
+    struct filter there = permit(PROTO_UDP, *from, *to);
+    there.dport = ports;
+    int r = derive(b, &(struct derived){.f = &there, .tier = TIER_EXEMPTION});
+    if (r < 0 || from->kind == ADDR_ME || (to->kind != ADDR_ME && to->kind != ADDR_ANY))
+        return r;
+    struct filter answer = permit(PROTO_UDP, addr_me(), *from);
+    answer.sport = ports;
+    return derive(b, &(struct derived){.f = &answer, .tier = TIER_EXEMPTION});
+}
+
+/* IKE is exempt at every level, between hosts that have a filter which negotiates (RFC 7296 2).
+ * Nothing is derived from its ports to other ports of this host: a source port is anybody's
+ * choice. An address that stands for nothing derives nothing. */
 static int derive_ike(const struct deriver *b)
 {
     static const uint16_t ports[] = {PORT_IKE, PORT_IKE_NAT};
     int r = 0;
-    for (size_t i = 0; i < b->e->n && r == 0; i++) {
+    for (size_t i = 0; i < b->e->n; i++) {
         const struct filter *n = b->e->v[i].filter;
-        for (unsigned p = 0; n->action == ACTION_NEGOTIATE && p < 2 * ARRAY_SIZE(ports); p++) {
-            struct port_range port = {ports[p / 2], ports[p / 2]};
-            struct filter f =
-                p % 2 ? permit(PROTO_UDP, n->dst, n->src) : permit(PROTO_UDP, n->src, n->dst);
-            f.dport = (struct portset){.n = 1, .range = &port};
-            f.mirrored = true;
-            r = derive(b, &(struct derived){.f = &f, .tier = TIER_EXEMPTION});
-            if (r < 0)
-                return r;
-        }
+        if (filter_effect(n) != ACTION_NEGOTIATE || addr_is_resolved(&n->src) ||
+            addr_is_resolved(&n->dst))
+            continue;
+        const struct addr *ways[2][2] = {{&n->src, &n->dst}, {&n->dst, &n->src}};
+        for (unsigned k = 0; k < 2 * ARRAY_SIZE(ports) && r == 0; k++)
+            r = derive_ike_way(b, ways[k % 2], ports[k / 2]);
+        if (r < 0)
+            return r;
     }
-    return r;
+    return 0;
 }
 
 int derive_entries(const struct effective *e, derived_fn *emit, void *arg)

@@ -236,6 +236,17 @@ static bool is_within_limit(const struct effective *e)
     return n <= LIMIT_EFFECTIVE_FILTERS;
 }
 
+/* A filter that negotiates brings the exemptions of IKE with it (derive.c). */
+static bool derives_entries(const struct image_change *c)
+{
+    bool any = false;
+    for (size_t i = 0; i < c->n_added; i++)
+        any |= filter_effect(c->after->v[c->added[i]].filter) == ACTION_NEGOTIATE;
+    for (size_t i = 0; i < c->n_deleted; i++)
+        any |= filter_effect(c->before->v[c->deleted[i]].filter) == ACTION_NEGOTIATE;
+    return any;
+}
+
 /* --- header --- */
 
 static int put_flags(struct patcher *p, uint32_t flags)
@@ -280,7 +291,7 @@ static int apply(struct patcher *p, const struct image_change *c)
 
 int image_patch(struct image *copy, const struct image_change *c, struct image_patch *ret)
 {
-    if (c->n_added > 1 || !is_within_limit(c->after))
+    if (c->n_added > 1 || !is_within_limit(c->after) || derives_entries(c))
         return -EAGAIN;
     _cleanup_(image_patch_done) struct image_patch out = {0};
     _cleanup_free_ struct build *b = calloc(1, sizeof(*b));

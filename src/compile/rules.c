@@ -155,37 +155,24 @@ static int push_part(struct rules *r, const struct part *p)
     return err;
 }
 
-/* `permit inpass` takes clear packets in and wants answers secured. */
-static int add_by_class(struct rules *r, struct part *p, const struct filter *f)
-{
-    p->effect = f->action;
-    if (!f->inpass || !(p->box.class & CLASS_FROM_ME))
-        return push_part(r, p);
-    struct part out = *p;
-    out.effect = ACTION_NEGOTIATE;
-    out.box.class = CLASS_FROM_ME;
-    p->box.class &= (uint8_t)~CLASS_FROM_ME;
-    int err = push_part(r, &out);
-    return err == 0 && p->box.class ? push_part(r, p) : err;
-}
-
 static int add_part(struct rules *r, const struct part *p, const struct filter *f)
 {
     static const struct ip special[][2] = {
         {{0, 0}, {0, 0}}, {{0xfe80ULL << 48, 0}, {(0xfec0ULL << 48) - 1, UINT64_MAX}}};
     struct part ordinary = *p;
-    int err = add_by_class(r, &ordinary, f);
+    ordinary.effect = filter_effect(f);
+    int err = push_part(r, &ordinary);
     bool listener =
         f->proto == PROTO_ICMPV6 && p->box.family == FAMILY_6 && is_listener_type(f->icmp_type);
     for (unsigned i = 0; listener && i < ARRAY_SIZE(special) && err == 0; i++) {
-        struct part x = *p;
+        struct part x = ordinary;
         struct box from = x.box;
         from.src_first = special[i][0];
         from.src_last = special[i][1];
         if (!box_intersect(&p->box, &from, &x.box))
             continue;
         x.box.special = SPECIAL_YES;
-        err = add_by_class(r, &x, f);
+        err = push_part(r, &x);
     }
     return err;
 }
@@ -288,7 +275,8 @@ static int cmp_parts(const void *pa, const void *pb, void *arg)
 
 static bool is_expired(const struct effective_filter *ef, uint64_t now_ns)
 {
-    return ef->deadline_ns && now_ns >= ef->deadline_ns && ef->filter->action == ACTION_PERMIT;
+    return ef->deadline_ns && now_ns >= ef->deadline_ns &&
+           filter_effect(ef->filter) == ACTION_PERMIT;
 }
 
 static int fill(struct rules *r, uint64_t now_ns)

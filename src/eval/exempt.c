@@ -178,23 +178,35 @@ static void match_rsvp_kerberos(const struct query *q, match_visitor *visit, voi
     }
 }
 
-/* UDP 500 and 4500 between hosts that have a negotiate filter, either side's port. */
-static void match_ike(const struct query *q, match_visitor *visit, void *arg)
+static void match_ike_to(const struct query *q, const struct addr *from, const struct addr *to,
+                         match_visitor *visit, void *arg)
 {
     static const uint16_t ports[] = {500, 4500};
+    bool answers = from->kind != ADDR_ME && (to->kind == ADDR_ME || to->kind == ADDR_ANY);
+    for (size_t n = 0; n < ARRAY_SIZE(ports); n++) {
+        struct entry there, answer;
+        entry_init(&there, PROTO_UDP, *from, *to);
+        entry_dport(&there, ports[n]);
+        match_entry(q, &there, "ike", visit, arg);
+        if (!answers)
+            continue;
+        entry_init(&answer, PROTO_UDP, addr_me(), *from);
+        entry_sport(&answer, ports[n]);
+        match_entry(q, &answer, "ike", visit, arg);
+    }
+}
+
+/* To UDP 500 and 4500, both ways, between hosts that have a filter which negotiates; and from
+ * these ports what this host answers. Never from them to other ports of this host: whoever chose
+ * such a source port would bypass every filter. */
+static void match_ike(const struct query *q, match_visitor *visit, void *arg)
+{
     for (size_t i = 0; i < q->e->n; i++) {
         const struct filter *f = q->e->v[i].filter;
-        for (size_t n = 0; f->action == ACTION_NEGOTIATE && n < ARRAY_SIZE(ports); n++) {
-            struct entry there, back;
-            entry_init(&there, PROTO_UDP, f->src, f->dst);
-            entry_dport(&there, ports[n]);
-            there.f.mirrored = true;
-            match_entry(q, &there, "ike", visit, arg);
-            entry_init(&back, PROTO_UDP, f->dst, f->src);
-            entry_dport(&back, ports[n]);
-            back.f.mirrored = true;
-            match_entry(q, &back, "ike", visit, arg);
-        }
+        if (f->action != ACTION_NEGOTIATE && !f->inpass)
+            continue;
+        match_ike_to(q, &f->src, &f->dst, visit, arg);
+        match_ike_to(q, &f->dst, &f->src, visit, arg);
     }
 }
 

@@ -77,8 +77,9 @@ static bool expansion_matches(const struct query *q, const struct filter *f,
            place_matches(q, f);
 }
 
-/* What the action means for this packet. `inpass` accepts clear packets on the way in and wants
- * the answers secured; a security path satisfies negotiate (policy.md 1, datapath.md 5.5). */
+/* What the action means for this packet. A security path satisfies negotiate. `inpass` accepts
+ * clear packets on the way in only once an engine can secure the answers: without one it is denied
+ * in the clear like negotiate (windows.md 1.1, datapath.md 5.5). */
 static bool action_blocks(const struct filter *f, const struct packet *p)
 {
     switch (f->action) {
@@ -87,7 +88,7 @@ static bool action_blocks(const struct filter *f, const struct packet *p)
     case ACTION_NEGOTIATE:
         return !p->meta.secured;
     case ACTION_PERMIT:
-        return f->inpass && p->meta.dir == DIR_OUT && !p->meta.secured;
+        return f->inpass && !p->meta.secured;
     }
     return true;
 }
@@ -109,7 +110,7 @@ static void visit_expansion(const struct query *q, const struct filter *f, const
         .failsafe = o->failsafe,
         .block = action_blocks(f, q->p),
         .twin = x->twin,
-        .expired = past && f->action == ACTION_PERMIT,
+        .expired = past && f->action == ACTION_PERMIT && !f->inpass, /* only what permits ends */
     };
     visit(arg, &m);
 }

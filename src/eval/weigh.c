@@ -51,15 +51,16 @@ static unsigned destination_scale(const struct filter *f, const struct expansion
     return port_scale(x->dport);
 }
 
-static unsigned action_number(enum action a)
+/* inpass ranks with negotiate, which it demands. */
+static unsigned action_number(const struct filter *f)
 {
-    switch (a) {
+    switch (f->action) {
     case ACTION_BLOCK:
         return 3;
     case ACTION_NEGOTIATE:
         return 2;
     case ACTION_PERMIT:
-        return 1;
+        return f->inpass ? 2 : 1;
     }
     return 0;
 }
@@ -73,6 +74,6 @@ uint32_t expansion_weight(const struct filter *f, const struct expansion *x)
     w |= destination_scale(f, x) << 9;                                    /* D, bits 13-9 */
     w |= port_scale(x->sport) << 4;                                       /* E, bits 8-4 */
     w |= (f->interface ? 2u : f->profile != PROFILE_NONE ? 1u : 0u) << 2; /* F */
-    w |= action_number(f->action);                                        /* G */
+    w |= action_number(f);                                                /* G */
     return w;
 }

@@ -9,7 +9,7 @@
 bool effective_is_armed(const struct effective *e)
 {
     for (size_t i = 0; i < e->n; i++) {
-        if (e->v[i].filter->action != ACTION_PERMIT)
+        if (filter_effect(e->v[i].filter) != ACTION_PERMIT)
             return true;
     }
     return false;

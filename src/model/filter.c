@@ -201,15 +201,16 @@ int filter_check_enforceable(const struct filter *f, struct diag *d)
         what = "on IFNAME";
     else if (f->profile != PROFILE_NONE)
         what = "profile";
-    else if (f->action == ACTION_NEGOTIATE)
-        what = "negotiate";
-    else if (f->inpass)
-        what = "inpass";
     if (!what)
         return 0;
     int r = diag_fail_at(d, DIAG_NOT_ENFORCED, f->at, "not enforced here: %s", what);
     diag_hint(d, "this build enforces block and permit by address, protocol and port");
     return r;
+}
+
+enum action filter_effect(const struct filter *f)
+{
+    return f->inpass && f->action == ACTION_PERMIT ? ACTION_NEGOTIATE : f->action;
 }
 
 enum family filter_family(const struct filter *f)

@@ -39,6 +39,7 @@ void rule_done(struct rule *r)
     for (size_t i = 0; i < r->n_filters; i++)
         filter_done(&r->filters[i]);
     free(r->filters);
+    attributes_done(&r->attributes);
     free(r->name);
     rule_init(r);
 }
@@ -75,6 +76,7 @@ struct policy *policy_free(struct policy *p)
     free(p->rules);
     free(p->name);
     free(p->description);
+    attributes_done(&p->attributes);
     free(p);
     return NULL;
 }

@@ -88,7 +88,7 @@ uint32_t filter_weight(const struct filter *f, const struct addr *src, const str
                                                   : 0;
     return addresses << SHIFT_ADDRESSES | source << SHIFT_SOURCE |
            (f->proto != PROTO_ANY ? 1u : 0u) << SHIFT_PROTOCOL | d << SHIFT_DPORT |
-           weight_ports(sport) << SHIFT_SPORT | where << SHIFT_WHERE | (unsigned)f->action;
+           weight_ports(sport) << SHIFT_SPORT | where << SHIFT_WHERE | (unsigned)filter_effect(f);
 }
 
 struct weight_fields weight_split(uint32_t w)

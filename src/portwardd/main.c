@@ -114,7 +114,7 @@ static int read_options(int argc, char **argv, struct agent_options *o, bool *re
     return 1;
 }
 
-static int run(const struct agent_options *o, struct diag *d)
+static int run(const struct agent_options *o, int argc, char **argv, struct diag *d)
 {
     _cleanup_(agent_freep) struct agent *a = NULL;
     struct api_options api = {0};
@@ -126,6 +126,7 @@ static int run(const struct agent_options *o, struct diag *d)
         err = api_server_start(agent_event(a), a, &api, d, &server);
     if (err < 0)
         return err;
+    agent_remember_arguments(a, argc, argv);
     agent_ready(a);
     err = agent_run(a, d);
     api_server_stop(server);
@@ -163,7 +164,7 @@ int main(int argc, char **argv)
         return code;
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return show(&d, -errno);
-    int err = check ? agent_check_config(&o, &d) : run(&o, &d);
+    int err = check ? agent_check_config(&o, &d) : run(&o, argc, argv, &d);
     if (err < 0)
         return show(&d, err);
     return 0;

@@ -47,7 +47,7 @@ int audit_write(struct store *s, const struct author *a, const struct audit_row 
         return r;
     if (s->first_audit == 0 && row->generation == 0)
         s->first_audit = sqlite3_last_insert_rowid(s->db);
-    return 0;
+    return state_raise(s, d);
 }
 
 int store_audit(struct store *s, const struct author *a, const char *change, const char *object,
@@ -65,6 +65,14 @@ int store_audit(struct store *s, const struct author *a, const char *change, con
     if (r < 0)
         return r;
     return scope_commit(&sc, d);
+}
+
+int store_generation_is_recorded(struct store *s, uint64_t generation, struct diag *d)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_INT(":generation", generation)};
+    int r = db_bind(s, STMT_AUDIT_OF_GENERATION, b, ARRAY_SIZE(b), d, &st);
+    return r < 0 ? r : db_step(s, st, d);
 }
 
 static int number_rows(struct store *s, enum stmt_id id, int64_t first, uint64_t generation,

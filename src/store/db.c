@@ -157,6 +157,16 @@ const char *column_text(sqlite3_stmt *st, int i)
     return text ? (const char *)text : "";
 }
 
+int column_valid_text(struct store *s, sqlite3_stmt *st, int i, struct diag *d, const char **ret)
+{
+    const char *text = column_text(st, i);
+    size_t n = (size_t)sqlite3_column_bytes(st, i);
+    if (strlen(text) != n || !utf8_valid(text, n))
+        return db_corrupt(s->path, d, "is damaged: a text is not UTF-8");
+    *ret = text;
+    return 0;
+}
+
 int column_guid(struct store *s, sqlite3_stmt *st, int i, struct diag *d, struct guid *ret)
 {
     const void *blob = sqlite3_column_blob(st, i);

@@ -18,7 +18,7 @@ enum stmt_id {
 };
 
 /* Numbers that only go up. */
-enum counter { COUNTER_GENERATION, COUNTER_HANDLE, _COUNTER_MAX };
+enum counter { COUNTER_GENERATION, COUNTER_HANDLE, COUNTER_STATE, _COUNTER_MAX };
 
 struct store {
     sqlite3 *db;
@@ -82,6 +82,11 @@ const char *column_text(sqlite3_stmt *st, int i);
 _must_check_ int column_guid(struct store *s, sqlite3_stmt *st, int i, struct diag *d,
                              struct guid *ret);
 
+/* The same where a text is whatever somebody gave: one with a NUL byte or that is not UTF-8 is
+ * damage. */
+_must_check_ int column_valid_text(struct store *s, sqlite3_stmt *st, int i, struct diag *d,
+                                   const char **ret);
+
 /* A name in its folded form: equal exactly for names that utf8_casecmp() calls equal. */
 struct folded {
     char s[256];
@@ -102,6 +107,8 @@ void scope_done(struct scope *sc);
 
 _must_check_ int counter_load(struct store *s, enum counter c, struct diag *d);
 int counter_save(struct store *s, enum counter c, struct diag *d);
+/* Part of every change: store_state() is another number from here on. */
+_must_check_ int state_raise(struct store *s, struct diag *d);
 
 /* Rows of the trail (audit.c). */
 _must_check_ int author_check(const struct author *a, struct diag *d);
@@ -118,6 +125,19 @@ _must_check_ int audit_write(struct store *s, const struct author *a, const stru
 _must_check_ int identities_write(const struct policy *p, uint8_t **ret, size_t *ret_n);
 /* False if the blob does not fit the policy. */
 _must_check_ bool identities_read(struct policy *p, const uint8_t *blob, size_t n);
+
+/* Rows of POLICY_ATTRIBUTE* and RULE_ATTRIBUTE* (attributes.c); owner is the id of the row. */
+_must_check_ int attributes_insert(struct store *s, enum stmt_id id, int64_t owner,
+                                   const struct attributes *a, struct diag *d);
+_must_check_ int attributes_read(struct store *s, enum stmt_id id, int64_t owner, struct diag *d,
+                                 struct attributes *ret);
+
+/* Gives the policy another name, with its revisions (rename.c). DIAG_CONFLICT if it is taken. */
+_must_check_ int policy_move(struct store *s, const char *old_name, const char *new_name,
+                             struct diag *d);
+/* Number of the last revision that was ever written under the name, 0 = none. */
+_must_check_ int revision_last(struct store *s, const struct folded *name, struct diag *d,
+                               uint32_t *ret);
 
 /* Row id of the policy; -ENOENT with DIAG_UNKNOWN_OBJECT. */
 _must_check_ int policy_row(struct store *s, const char *name, struct diag *d, int64_t *ret_id);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "db.h"
 #include "text/text.h"
 
@@ -115,6 +116,23 @@ static int unknown_revision(struct store *s, const char *name, uint32_t revision
     return r;
 }
 
+/* A revision from before a rename says the old name: it belongs to this one. */
+static int name_revision(struct store *s, const char *name, struct diag *d, struct policy *p)
+{
+    if (utf8_casecmp(p->name, name) == 0)
+        return 0;
+    _cleanup_(policy_freep) struct policy *now = NULL;
+    int r = store_policy_get(s, name, d, &now);
+    if (r < 0 && r != -ENOENT) /* a deleted one has the name it is asked by */
+        return r;
+    char *copy = strdup(now ? now->name : name);
+    if (!copy)
+        return -ENOMEM;
+    free(p->name);
+    p->name = copy;
+    return 0;
+}
+
 /* A row of REVISION_GET as a policy. */
 static int read_revision(struct store *s, sqlite3_stmt *st, struct diag *d, struct policy **ret)
 {
@@ -159,5 +177,14 @@ int store_revision_get(struct store *s, const char *name, uint32_t revision, str
         r = db_step(s, st, d);
     if (r < 0)
         return r;
-    return r > 0 ? read_revision(s, st, d, ret) : unknown_revision(s, name, revision, d);
+    if (r == 0)
+        return unknown_revision(s, name, revision, d);
+    _cleanup_(policy_freep) struct policy *p = NULL;
+    r = read_revision(s, st, d, &p);
+    if (r == 0)
+        r = name_revision(s, name, d, p);
+    if (r < 0)
+        return r;
+    *ret = TAKE_PTR(p);
+    return 0;
 }

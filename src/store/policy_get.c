@@ -173,6 +173,9 @@ static int read_rule(struct store *s, sqlite3_stmt *st, struct diag *d, struct p
     if (r < 0)
         return r;
     r = read_filters(s, sqlite3_column_int64(st, 0), d, &rule);
+    if (r == 0)
+        r = attributes_read(s, STMT_RULE_ATTRIBUTES, sqlite3_column_int64(st, 0), d,
+                            &rule.attributes);
     if (r < 0)
         return r;
     struct diag why = {0};
@@ -201,6 +204,9 @@ static int read_head(struct store *s, sqlite3_stmt *st, struct diag *d, struct p
     p->local_permits = (int8_t)sqlite3_column_int(st, 5);
     p->weak = (int8_t)sqlite3_column_int(st, 6);
     p->revision = (uint32_t)sqlite3_column_int64(st, 7);
+    r = attributes_read(s, STMT_POLICY_ATTRIBUTES, sqlite3_column_int64(st, 0), d, &p->attributes);
+    if (r < 0)
+        return r;
     *ret = TAKE_PTR(p);
     return 0;
 }

@@ -11,6 +11,8 @@
 #include "db.h"
 #include "text/text.h"
 
+enum { CHANGE_BYTES = 64 * 1024 };
+
 /* What all steps of one put share. */
 struct put {
     struct store *s;
@@ -18,7 +20,8 @@ struct put {
     const struct policy_put *o;
     const struct author *a;
     struct folded folded;
-    struct strbuf text; /* canonical text of p */
+    struct strbuf text;   /* canonical text of p */
+    struct strbuf change; /* line for history */
     int64_t now_s;
     uint32_t revision;
 };
@@ -26,6 +29,7 @@ struct put {
 static void put_done(struct put *u)
 {
     strbuf_done(&u->text);
+    strbuf_done(&u->change);
 }
 
 /* Random bytes by the page: a GUID each for 200,000 filters would be as many system calls. */
@@ -114,7 +118,10 @@ static int insert_rules(struct put *u, int64_t policy_id, struct diag *d)
         r = db_run(u->s, STMT_RULE_INSERT, b, ARRAY_SIZE(b), d);
         if (r < 0)
             return r;
-        r = insert_filters(u, rule, sqlite3_last_insert_rowid(u->s->db), d);
+        int64_t id = sqlite3_last_insert_rowid(u->s->db);
+        r = insert_filters(u, rule, id, d);
+        if (r == 0)
+            r = attributes_insert(u->s, STMT_RULE_ATTRIBUTE_INSERT, id, &rule->attributes, d);
         if (r < 0)
             return r;
     }
@@ -139,25 +146,37 @@ static int write_head(struct put *u, int64_t old_id, struct diag *d, int64_t *re
     if (old_id) {
         const struct bind by_policy[] = {BIND_INT(":policy", old_id)};
         r = db_run(u->s, STMT_RULES_DELETE, by_policy, ARRAY_SIZE(by_policy), d);
+        if (r == 0)
+            r = db_run(u->s, STMT_POLICY_ATTRIBUTES_DELETE, by_policy, ARRAY_SIZE(by_policy), d);
         if (r < 0)
             return r;
     }
     *ret_id = old_id ? old_id : sqlite3_last_insert_rowid(u->s->db);
+    return attributes_insert(u->s, STMT_POLICY_ATTRIBUTE_INSERT, *ret_id, &p->attributes, d);
+}
+
+int revision_last(struct store *s, const struct folded *name, struct diag *d, uint32_t *ret)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_TEXT(":folded", name->s)};
+    int r = db_bind(s, STMT_REVISION_LAST, b, ARRAY_SIZE(b), d, &st);
+    if (r < 0)
+        return r;
+    r = db_step(s, st, d);
+    if (r < 0)
+        return r;
+    *ret = (uint32_t)sqlite3_column_int64(st, 0);
     return 0;
 }
 
 /* The history of a name goes on where it stopped, also after a delete. */
 static int next_revision(struct put *u, struct diag *d)
 {
-    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
-    const struct bind b[] = {BIND_TEXT(":folded", u->folded.s)};
-    int r = db_bind(u->s, STMT_REVISION_LAST, b, ARRAY_SIZE(b), d, &st);
+    uint32_t last;
+    int r = revision_last(u->s, &u->folded, d, &last);
     if (r < 0)
         return r;
-    r = db_step(u->s, st, d);
-    if (r < 0)
-        return r;
-    u->revision = (uint32_t)sqlite3_column_int64(st, 0) + 1;
+    u->revision = last + 1;
     return 0;
 }
 
@@ -171,7 +190,7 @@ static int write_revision(struct put *u, struct diag *d)
     const struct bind b[] = {
         BIND_TEXT(":folded", u->folded.s),  BIND_INT(":revision", u->revision),
         BIND_GUID(":guid", &u->p->guid),    BIND_TEXT(":text", u->text.s),
-        BIND_TEXT(":change", u->o->change), BIND_INT(":time_s", u->now_s),
+        BIND_TEXT(":change", u->change.s),  BIND_INT(":time_s", u->now_s),
         BIND_INT(":uid", u->a->uid),        BIND_TEXT(":login", u->a->login),
         BIND_TEXT(":origin", u->a->origin), BIND_TEXT(":reason", u->a->reason),
         BIND_BLOB(":ids", ids, n_ids),      BIND_TEXT(":peer", u->a->peer[0] ? u->a->peer : NULL),
@@ -182,7 +201,7 @@ static int write_revision(struct put *u, struct diag *d)
     if (u->s->first_revision == 0)
         u->s->first_revision = sqlite3_last_insert_rowid(u->s->db);
     const struct audit_row row = {
-        .change = u->o->change, .object = u->p->name, .revision = u->revision};
+        .change = u->change.s, .object = u->p->name, .revision = u->revision};
     return audit_write(u->s, u->a, &row, d);
 }
 
@@ -228,7 +247,8 @@ static int update_source(struct put *u, int64_t id, struct diag *d)
     if (!u->o->source)
         return 0;
     const struct bind b[] = {BIND_TEXT(":source", u->o->source), BIND_INT(":id", id)};
-    return db_run(u->s, STMT_POLICY_SET_SOURCE, b, ARRAY_SIZE(b), d);
+    int r = db_run(u->s, STMT_POLICY_SET_SOURCE, b, ARRAY_SIZE(b), d);
+    return r < 0 || sqlite3_changes(u->s->db) == 0 ? r : state_raise(u->s, d);
 }
 
 static int write_all(struct put *u, int64_t old_id, struct diag *d)
@@ -250,20 +270,24 @@ static int write_all(struct put *u, int64_t old_id, struct diag *d)
 }
 
 /* What comes without identity (a policy as it was parsed, a rule that was written anew) takes that
- * of its namesake. Each rule alone: those that have theirs keep it. */
-static int inherit_ids(struct policy *p, const struct policy *old)
+ * of its namesake, or of the one that it was before. */
+static int inherit_ids(struct put *u, const struct policy *old, struct diag *d)
 {
-    if (guid_is_null(&p->guid))
-        p->guid = old->guid;
-    for (size_t i = 0; i < p->n_rules; i++) {
-        if (!guid_is_null(&p->rules[i].guid))
-            continue;
-        struct policy one = {.rules = &p->rules[i], .n_rules = 1};
-        int r = text_inherit_ids(&one, old);
-        if (r < 0)
-            return r;
+    if (guid_is_null(&u->p->guid))
+        u->p->guid = old->guid;
+    return text_inherit_renamed(u->p, old, u->o->renamed_rules, u->o->n_renamed_rules, d);
+}
+
+/* "load", `rename from "Web"`, `rename from "Web", load`. */
+static int make_change(struct put *u)
+{
+    const struct policy_put *o = u->o;
+    if (o->renamed_from) {
+        (void)strbuf_add(&u->change, "rename from "); /* errors are sticky */
+        (void)text_print_string(o->renamed_from, &u->change);
+        (void)strbuf_add(&u->change, o->change ? ", " : "");
     }
-    return 0;
+    return strbuf_add(&u->change, o->change ? o->change : "");
 }
 
 /* Inside the transaction: decides between create, replace and nothing. */
@@ -271,7 +295,11 @@ static int put_policy(struct put *u, struct diag *d, bool *ret_changed)
 {
     _cleanup_(policy_freep) struct policy *old = NULL;
     int64_t old_id = 0;
-    int r = policy_load(u->s, &u->folded, d, &old_id, &old);
+    int r = 0;
+    if (u->o->renamed_from)
+        r = policy_move(u->s, u->o->renamed_from, u->p->name, d);
+    if (r == 0)
+        r = policy_load(u->s, &u->folded, d, &old_id, &old);
     if (r < 0)
         return r;
     if (!old) {
@@ -285,12 +313,12 @@ static int put_policy(struct put *u, struct diag *d, bool *ret_changed)
     r = text_is_stored(u, old->revision, d, &same);
     if (r < 0)
         return r;
-    if (!same && !u->o->replace) {
+    if (!same && !u->o->replace && !u->o->renamed_from) {
         r = diag_fail(d, DIAG_CONFLICT, "policy '%s' exists already", old->name);
         diag_hint(d, "portward policy load FILE --replace");
         return r;
     }
-    r = inherit_ids(u->p, old);
+    r = inherit_ids(u, old, d);
     if (r < 0)
         return r;
     *ret_changed = !same;
@@ -308,6 +336,7 @@ int store_policy_put(struct store *s, struct policy *p, const struct policy_put 
                                         .o = o,
                                         .a = a,
                                         .text = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES),
+                                        .change = STRBUF_INIT(CHANGE_BYTES),
                                         .now_s = now_s()};
     int r = author_check(a, d);
     if (r < 0)
@@ -319,6 +348,8 @@ int store_policy_put(struct store *s, struct policy *p, const struct policy_put 
     if (r == -E2BIG)
         return diag_fail(d, DIAG_LIMIT, "policy '%s' is longer than %d MiB", p->name,
                          LIMIT_POLICY_TEXT_BYTES / (1024 * 1024));
+    if (r == 0)
+        r = make_change(&u);
     if (r < 0)
         return r;
     _cleanup_(scope_done) struct scope sc = {0};

@@ -11,7 +11,10 @@
     X(RELEASE, "RELEASE change")                                                                    \
     X(ROLLBACK_TO, "ROLLBACK TO change")                                                            \
     X(COUNTER_GET, "SELECT value FROM counter WHERE name = :name")                                  \
-    X(COUNTER_RAISE, "UPDATE counter SET value = max(value, :value) WHERE name = :name")            \
+    X(COUNTER_RAISE, "UPDATE counter SET value = :value WHERE name = :name AND value < :value")     \
+    X(STATE_RAISE, "UPDATE counter SET value = max(value, :last) + 1 WHERE name = 'state'"          \
+                   " RETURNING value")                                                              \
+    X(STATE_GET, "SELECT value FROM counter WHERE name = 'state'")                                  \
     X(POLICY_LIST,                                                                                  \
       "SELECT name, guid, revision, n_rules, n_filters, changed_s,"                                 \
       " EXISTS (SELECT 1 FROM assignment AS a WHERE a.policy = p.id AND a.slot = 'local'),"         \
@@ -21,7 +24,8 @@
     X(POLICY_BY_NAME, "SELECT id, guid, name, description, poll_s, local_permits, weak, revision"   \
                       " FROM policy WHERE folded = :folded")                                        \
     X(POLICY_SOURCE, "SELECT source FROM policy WHERE folded = :folded")                            \
-    X(POLICY_SET_SOURCE, "UPDATE policy SET source = :source WHERE id = :id")                       \
+    X(POLICY_SET_SOURCE, "UPDATE policy SET source = :source WHERE id = :id"                        \
+                         " AND source IS NOT :source")                                              \
     X(POLICY_INSERT,                                                                                \
       "INSERT INTO policy (guid, name, folded, description, poll_s, local_permits, weak, revision," \
       " n_rules, n_filters, changed_s, source) VALUES (:guid, :name, :folded, :description,"        \
@@ -30,6 +34,19 @@
       "UPDATE policy SET guid = :guid, name = :name, description = :description, poll_s = :poll_s," \
       " local_permits = :local_permits, weak = :weak, revision = :revision, n_rules = :n_rules,"    \
       " n_filters = :n_filters, changed_s = :changed_s, source = :source WHERE folded = :folded")   \
+    X(POLICY_MOVE, "UPDATE policy SET name = :name, folded = :to, revision = revision + :last"      \
+                   " WHERE folded = :folded")                                                       \
+    X(REVISIONS_MOVE, "UPDATE revision SET folded = :to, revision = revision + :last"               \
+                      " WHERE folded = :folded")                                                    \
+    X(POLICY_ATTRIBUTES, "SELECT key, value FROM policy_attribute WHERE policy = :owner"            \
+                         " ORDER BY position")                                                      \
+    X(POLICY_ATTRIBUTE_INSERT, "INSERT INTO policy_attribute (policy, position, key, value)"        \
+                               " VALUES (:owner, :position, :key, :value)")                         \
+    X(POLICY_ATTRIBUTES_DELETE, "DELETE FROM policy_attribute WHERE policy = :policy")              \
+    X(RULE_ATTRIBUTES, "SELECT key, value FROM rule_attribute WHERE rule = :owner"                  \
+                       " ORDER BY position")                                                        \
+    X(RULE_ATTRIBUTE_INSERT, "INSERT INTO rule_attribute (rule, position, key, value)"              \
+                             " VALUES (:owner, :position, :key, :value)")                           \
     X(POLICY_DELETE, "DELETE FROM policy WHERE id = :id")                                           \
     X(RULES, "SELECT id, guid, name, inactive, connection FROM rule WHERE policy = :policy"         \
              " ORDER BY position")                                                                  \
@@ -62,6 +79,8 @@
       "INSERT INTO audit (time_s, uid, login, origin, change, object, reason, generation, peer,"    \
       " revision) VALUES (:time_s, :uid, :login, :origin, :change, :object, :reason, :generation,"  \
       " :peer, :revision)")                                                                         \
+    X(AUDIT_OF_GENERATION,                                                                          \
+      "SELECT 1 FROM audit WHERE generation = :generation ORDER BY id DESC LIMIT 1")                \
     X(AUDIT_NUMBER,                                                                                 \
       "UPDATE audit SET generation = :generation WHERE id >= :first AND generation IS NULL")        \
     X(ASSIGNED, "SELECT policy.id, policy.name FROM assignment"                                     \
@@ -69,4 +88,20 @@
     X(SLOT_OF, "SELECT slot FROM assignment WHERE policy = :policy")                                \
     X(ASSIGN, "INSERT INTO assignment (slot, policy) VALUES (:slot, :policy)"                       \
               " ON CONFLICT (slot) DO UPDATE SET policy = excluded.policy")                         \
-    X(UNASSIGN, "DELETE FROM assignment WHERE slot = :slot")
+    X(UNASSIGN, "DELETE FROM assignment WHERE slot = :slot")                                        \
+    X(LIBRARY_GET, "SELECT text FROM library WHERE name = :key")                                    \
+    X(LIBRARY_PUT, "INSERT INTO library (name, text) VALUES (:key, :value)"                         \
+                   " ON CONFLICT (name) DO UPDATE SET text = excluded.text")                        \
+    X(LIBRARY_DELETE, "DELETE FROM library WHERE name = :key")                                      \
+    X(LIBRARY_COUNT, "SELECT count(*) FROM library")                                                \
+    X(SETTINGS, "SELECT key, value FROM setting ORDER BY key")                                      \
+    X(SETTING_GET, "SELECT value FROM setting WHERE key = :key")                                    \
+    X(SETTING_PUT, "INSERT INTO setting (key, value) VALUES (:key, :value)"                         \
+                   " ON CONFLICT (key) DO UPDATE SET value = excluded.value")                       \
+    X(SETTING_DELETE, "DELETE FROM setting WHERE key = :key")                                       \
+    X(SETTING_COUNT, "SELECT count(*) FROM setting")                                                \
+    X(SECRET_GET, "SELECT value FROM secret WHERE id = :key")                                       \
+    X(SECRET_PUT, "INSERT INTO secret (id, value) VALUES (:key, :value)"                            \
+                  " ON CONFLICT (id) DO UPDATE SET value = excluded.value")                         \
+    X(SECRET_DELETE, "DELETE FROM secret WHERE id = :key")                                          \
+    X(SECRET_COUNT, "SELECT count(*) FROM secret")

@@ -16,7 +16,7 @@
 /* What a commit writes after store_reserve(): numbers of generations, and pages around them. */
 enum { COMMIT_BYTES = 128 * 1024 };
 
-static const char *const counter_names[_COUNTER_MAX] = {"generation", "handle"};
+static const char *const counter_names[_COUNTER_MAX] = {"generation", "handle", "state"};
 
 int counter_load(struct store *s, enum counter c, struct diag *d)
 {
@@ -42,6 +42,36 @@ int counter_save(struct store *s, enum counter c, struct diag *d)
     return db_run(s, STMT_COUNTER_RAISE, b, ARRAY_SIZE(b), d);
 }
 
+/* A number that somebody may have seen before a rollback never means anything else. */
+int state_raise(struct store *s, struct diag *d)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_INT(":last", s->last[COUNTER_STATE])};
+    int r = db_bind(s, STMT_STATE_RAISE, b, ARRAY_SIZE(b), d, &st);
+    if (r == 0)
+        r = db_step(s, st, d);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return db_corrupt(s->path, d, "is damaged: counter 'state' is missing");
+    s->last[COUNTER_STATE] = (uint64_t)sqlite3_column_int64(st, 0);
+    return 0;
+}
+
+int store_state(struct store *s, struct diag *d, uint64_t *ret)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    int r = db_bind(s, STMT_STATE_GET, NULL, 0, d, &st);
+    if (r == 0)
+        r = db_step(s, st, d);
+    if (r < 0)
+        return r;
+    if (r == 0)
+        return db_corrupt(s->path, d, "is damaged: counter 'state' is missing");
+    *ret = (uint64_t)sqlite3_column_int64(st, 0);
+    return 0;
+}
+
 /* After a rollback the stored counters are old; the ones in memory are not. */
 static void keep_counters(struct store *s)
 {
@@ -63,9 +93,11 @@ static int fail_lost(const struct store *s, struct diag *d)
                      s->path);
 }
 
-/* Nothing of a change that was only tried left the process: its numbers are free again. */
+/* Nothing of a change that was only tried is in use: its numbers are free again. But its state may
+ * have been read meanwhile, and is not to come back with other contents. */
 static void end_dry(struct store *s)
 {
+    s->before_dry[COUNTER_STATE] = s->last[COUNTER_STATE];
     memcpy(s->last, s->before_dry, sizeof(s->last));
     s->dry = false;
     (void)sqlite3_exec(s->db, "PRAGMA cache_spill = ON", NULL, NULL, NULL); /* cannot fail */
@@ -183,7 +215,7 @@ int store_commit(struct store *s, struct diag *d)
 
 /* Blocks past the end of the log, which SQLite fills next. Its locks are on other files, so that
  * opening and closing this one loses none. */
-static int reserve_log(struct store *s, struct diag *d)
+static int reserve_log(struct store *s, uint64_t bytes, struct diag *d)
 {
     _cleanup_free_ char *name = NULL;
     struct stat info;
@@ -194,20 +226,23 @@ static int reserve_log(struct store *s, struct diag *d)
     _cleanup_(close_p) int fd = open(name, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0 || fstat(fd, &info) < 0)
         return diag_errno(d, errno, "cannot open '%s'", name);
-    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, info.st_size, COMMIT_BYTES) == 0 ||
+    if (fallocate(fd, FALLOC_FL_KEEP_SIZE, info.st_size, (off_t)bytes) == 0 ||
         errno == EOPNOTSUPP) /* such a file system tells at the commit only */
         return 0;
     return errno == ENOSPC ? db_fail_code(s, SQLITE_FULL, d)
                            : diag_errno(d, errno, "cannot reserve space for '%s'", name);
 }
 
-int store_reserve(struct store *s, struct diag *d)
+int store_reserve(struct store *s, uint64_t more, struct diag *d)
 {
     assert(s->in_transaction);
     if (transaction_is_lost(s))
         return fail_lost(s, d);
     int code = sqlite3_db_cacheflush(s->db);
-    return code == SQLITE_OK ? reserve_log(s, d) : db_fail_code(s, code, d);
+    if (code != SQLITE_OK)
+        return db_fail_code(s, code, d);
+    /* Half as much again for the frames of the log and pages that are not full. */
+    return reserve_log(s, COMMIT_BYTES + more + more / 2, d);
 }
 
 void store_rollback(struct store *s)

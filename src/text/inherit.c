@@ -2,11 +2,13 @@
 /* text/inherit.c: a policy that is loaded again keeps the identities of what did not change, so
  * that counters go on (policy.md 5). Called by the agent when it replaces a policy. Filters are
  * matched by sorting both sides by canonical text, so the time is n log n and no input can make
- * it worse; of equal filters each takes the identity of another one, in their order. */
+ * it worse; of equal filters each takes the identity of another one, in their order. Renames are
+ * looked up one after the other: they come from people, a handful at a time. */
 #include <errno.h>
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "text/text.h"
 
 /* The longest filter: a description in which every byte is escaped, and the rest. */
@@ -93,4 +95,41 @@ int text_inherit_ids(struct policy *fresh, const struct policy *old)
             return err;
     }
     return 0;
+}
+
+/* Name that the rule had in the old policy, NULL if it was not there. */
+static const char *name_before(const char *name, const struct renamed *v, size_t n)
+{
+    const char *before = name;
+    for (size_t i = 0; i < n; i++) {
+        if (utf8_casecmp(v[i].now, name) == 0)
+            return v[i].before;
+        if (utf8_casecmp(v[i].before, name) == 0)
+            before = NULL;
+    }
+    return before;
+}
+
+static int check_renamed(const struct renamed *v, size_t n, struct diag *d)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (utf8_casecmp(v[i].before, v[k].before) == 0)
+                return diag_fail(d, DIAG_CONFLICT, "rule '%s' cannot become '%s' and '%s'",
+                                 v[i].before, v[k].now, v[i].now);
+    return 0;
+}
+
+int text_inherit_renamed(struct policy *fresh, const struct policy *old, const struct renamed *v,
+                         size_t n, struct diag *d)
+{
+    int err = check_renamed(v, n, d);
+    for (size_t i = 0; err == 0 && i < fresh->n_rules; i++) {
+        struct rule *r = &fresh->rules[i];
+        const char *before = guid_is_null(&r->guid) ? name_before(r->name, v, n) : NULL;
+        const struct rule *from = before ? policy_find_rule(old, before) : NULL;
+        if (from)
+            err = inherit_rule(r, from);
+    }
+    return err;
 }

@@ -101,6 +101,9 @@ static int parse_rule_head(struct file *f, struct rule *r)
     bool connection = parser_at(p, WORD_CONNECTION);
     if (err == 0)
         err = parse_connection(f, &r->connection);
+    struct span places[LIMIT_ATTRIBUTES];
+    if (err == 0)
+        err = parse_attributes(p, &r->attributes, places);
     if (err < 0 || p->tok.kind == TOKEN_OPEN || at_action(p))
         return err;
     if (p->tok.kind == TOKEN_END || p->tok.kind == TOKEN_CLOSE || at_rule(f) || at_policy(f)) {
@@ -108,7 +111,11 @@ static int parse_rule_head(struct file *f, struct rule *r)
         diag_hint(&f->d, "write one behind its name: block in tcp port 445, or {} for none");
         return err;
     }
-    return parser_unexpected(p, connection ? CTX_ACTION : CTX_ACTION | CTX_CONNECTION);
+    bool late = connection || r->attributes.n > 0;
+    err = parser_unexpected(p, CTX_ACTION | CTX_ATTRIBUTE | (late ? 0 : CTX_CONNECTION));
+    if (!connection && parser_at(p, WORD_CONNECTION))
+        diag_hint(&f->d, "the connection stands before the attributes");
+    return err;
 }
 
 static int parse_one_filter(struct file *f, struct rule *r)
@@ -208,9 +215,15 @@ static int parse_option_value(struct file *f, enum word option, struct policy *p
 static int parse_options(struct file *f, struct policy *policy)
 {
     static const enum word options[] = {WORD_DESCRIPTION, WORD_POLL, WORD_LOCAL_PERMITS, WORD_WEAK};
-    struct span at[ARRAY_SIZE(options)] = {{0}};
+    struct span at[ARRAY_SIZE(options)] = {{0}}, attributes[LIMIT_ATTRIBUTES];
     struct parser *p = &f->p;
     while (p->tok.kind == TOKEN_WORD) {
+        if (at_attribute(p)) {
+            int err = parse_attributes(p, &policy->attributes, attributes);
+            if (err < 0)
+                return err;
+            continue;
+        }
         size_t i = 0;
         while (i < ARRAY_SIZE(options) && options[i] != p->tok.word)
             i++;

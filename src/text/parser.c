@@ -117,7 +117,8 @@ int parser_unexpected(struct parser *p, unsigned contexts)
     const struct token *t = &p->tok;
     if (t->kind == TOKEN_BAD)
         return lex_fail(t, p->d);
-    bool unknown = parser_at(p, WORD_NONE) && proto_from_name(t->s, t->len) < 0;
+    bool attribute = at_attribute(p);
+    bool unknown = parser_at(p, WORD_NONE) && !attribute && proto_from_name(t->s, t->len) < 0;
     int err;
     if (unknown)
         err =
@@ -128,6 +129,9 @@ int parser_unexpected(struct parser *p, unsigned contexts)
     word_list(contexts, list, sizeof(list));
     if (near)
         diag_hint(p->d, "did you mean '%s'?", near);
+    else if (attribute)
+        diag_hint(p->d, "attributes stand behind the name of a policy or rule: rule \"NAME\" "
+                        "attribute KEY \"VALUE\" FILTER");
     else if (list[0] != '\0')
         diag_hint(p->d, "possible here: %s", list);
     return err;

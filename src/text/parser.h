@@ -75,6 +75,13 @@ _must_check_ int parse_methods(struct parser *p, char **ret);
 _must_check_ int parse_filter(struct parser *p, struct filter *ret);
 _must_check_ int parse_interface(struct parser *p, char **ret);
 
+/* Is the word "attribute" next? It is no reserved word. */
+bool at_attribute(const struct parser *p);
+/* All that stand here, behind those in *a; 0 also if there are none. places[] is where each of *a
+ * was given. */
+_must_check_ int parse_attributes(struct parser *p, struct attributes *a,
+                                  struct span places[LIMIT_ATTRIBUTES]);
+
 static inline bool at_action(const struct parser *p)
 {
     return p->tok.kind == TOKEN_WORD && word_fits(p->tok.word, CTX_ACTION);

@@ -184,6 +184,15 @@ int text_print_filter(const struct filter *f, struct strbuf *out)
     return out->error;
 }
 
+int text_print_attributes(const struct attributes *a, struct strbuf *out)
+{
+    for (size_t i = 0; i < a->n; i++) {
+        (void)strbuf_addf(out, " attribute %s ", a->v[i].key); /* errors are sticky in out */
+        (void)text_print_string(a->v[i].value, out);
+    }
+    return out->error;
+}
+
 /* Everything of a rule that stands before its filters. */
 static void print_rule_head(const struct rule *r, struct strbuf *out)
 {
@@ -193,6 +202,7 @@ static void print_rule_head(const struct rule *r, struct strbuf *out)
     (void)text_print_string(r->name, out);
     if (r->connection != CONNECTION_ALL)
         (void)strbuf_addf(out, " connection %s", connection_name(r->connection));
+    (void)text_print_attributes(&r->attributes, out);
 }
 
 /* Columns of the widest head that takes part in the alignment. */
@@ -253,6 +263,7 @@ static void print_options(const struct policy *p, struct strbuf *out)
         (void)strbuf_addf(out, " local-permits %s", p->local_permits ? "yes" : "no");
     if (p->weak >= 0)
         (void)strbuf_addf(out, " weak %s", p->weak ? "allow" : "refuse");
+    (void)text_print_attributes(&p->attributes, out);
 }
 
 int text_print_policy(const struct policy *p, struct strbuf *out)

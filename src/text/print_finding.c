@@ -67,7 +67,8 @@ static const char *why(const struct finding *f)
     if (strcmp(field, "addresses") == 0)
         return "addresses are compared first";
     if (strcmp(field, "action") == 0)
-        return "block wins between equals";
+        return f->winner.negotiate ? "negotiate wins over permit between equals"
+                                   : "block wins between equals";
     return field;
 }
 

@@ -72,6 +72,7 @@ static const struct {
     {"all", WORD_ALL, CTX_CONNECTION_VALUE | CTX_PROTO},
     {"lan", WORD_LAN, CTX_CONNECTION_VALUE},
     {"dialup", WORD_DIALUP, CTX_CONNECTION_VALUE},
+    {"attribute", WORD_NONE, CTX_OPTION | CTX_ATTRIBUTE}, /* see parse_attribute.c */
     {"domain", WORD_DOMAIN, CTX_PROFILE_VALUE},
     {"private", WORD_PRIVATE, CTX_PROFILE_VALUE},
     {"public", WORD_PUBLIC, CTX_PROFILE_VALUE},

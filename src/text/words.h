@@ -102,6 +102,7 @@ enum {
     CTX_AUTH_FILE = 1 << 26,
     CTX_AUTH_CA = 1 << 27,
     CTX_SYNONYM = 1 << 28, /* understood and suggested, but not offered in lists */
+    CTX_ATTRIBUTE = 1 << 29,
 };
 
 enum word word_find(const char *s, size_t n);

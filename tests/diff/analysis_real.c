@@ -47,7 +47,7 @@ static void change_policy(struct real *s)
         struct effective_filter *ef = &s->v[rng_below(r, (uint32_t)s->y.n)];
         s->flipped = *ef->filter; /* borrows */
         s->flipped.action = ef->filter->action == ACTION_BLOCK ? ACTION_PERMIT : ACTION_BLOCK;
-        s->flipped.override = false;
+        s->flipped.override = s->flipped.inpass = false;
         ef->filter = &s->flipped;
     }
     if (one_in(r, 8))

@@ -322,9 +322,13 @@ static bool fate_is_right(struct analysis *a, const struct effective *e,
     a->dead[FINDING_REDUNDANT] += redundant;
     a->dead[FINDING_NEVER_WINS] += never;
     a->dead[FINDING_CONFLICT] += lost;
+    if (filter_effect(f) == ACTION_NEGOTIATE) { /* its exemption of IKE goes with it */
+        bool empty = f->src.kind == ADDR_ME && f->dst.kind == ADDR_ME;
+        return !redundant && !never && (!shadowed || empty);
+    }
     if (!fate->decides)
         return (shadowed || never || lost) && !redundant;
-    if (!fate->matters && !f->keep_state && !f->log && f->action != ACTION_NEGOTIATE)
+    if (!fate->matters && !f->keep_state && !f->log)
         return (redundant || never) && !shadowed;
     a->alive++;
     return !shadowed && !redundant && !never;

@@ -80,7 +80,7 @@ static int ask(void *self, const struct effective *e, const struct question *q, 
     struct image_hit hit = image_lookup(&c->image, &q->packet, eval_src_is_me(e, &q->packet),
                                         eval_dst_is_me(e, &q->packet), q->now_ns);
     *ret = (struct outcome){
-        .block = (hit.w & 3) == ACTION_BLOCK,
+        .block = hit.w && (hit.w & 3) != ACTION_PERMIT,
         .reason = v.reason,
         .tier = (enum tier)(hit.w >> 32),
         .weight = (uint32_t)hit.w,

@@ -138,7 +138,7 @@ static void make_extra(struct patched *c, struct rng *r, const struct effective 
         if (rng_below(r, 2) && other->filter->src.kind == f.src.kind &&
             other->filter->src.family == f.src.family)
             f.src = other->filter->src;
-        if (rng_below(r, 2) && !f.override)
+        if (rng_below(r, 2) && !f.override && filter_effect(&f) != ACTION_NEGOTIATE)
             f.action = f.action == ACTION_BLOCK ? ACTION_PERMIT : ACTION_BLOCK;
         f.guid.b[0] = (uint8_t)rng_below(r, 256);
         f.guid.b[7] = (uint8_t)(i + 1);
@@ -194,7 +194,7 @@ static int ask(void *self, const struct effective *e, const struct question *q, 
     if (h->generation != c->image.generation || !(h->flags & IMG_ARMED) == effective_is_armed(e))
         return -EBADMSG;
     *ret = (struct outcome){
-        .block = (hit.w & 3) == ACTION_BLOCK,
+        .block = hit.w && (hit.w & 3) != ACTION_PERMIT,
         .reason = v.reason,
         .tier = (enum tier)(hit.w >> 32),
         .weight = (uint32_t)hit.w,

@@ -46,6 +46,23 @@ static void check_accepted(const struct request *r)
         check_text(r->params.items[i]);
 }
 
+/* The OPs of a batch: each accepted one is of a kind that a batch may hold. */
+static void check_batch(struct request *r)
+{
+    struct batch b = {0};
+    int e = batch_read(r, &b);
+
+    require(e == 0 || (r->has_op && r->diag.code != DIAG_NONE) || r->diag.code == DIAG_LIMIT);
+    for (size_t i = 0; e == 0 && i < b.n; i++) {
+        require(b.v[i].kind < _AGENT_CHANGE_KIND_MAX && b.v[i].kind != AGENT_BATCH);
+        require(b.v[i].kind != AGENT_POLICY_LOAD || b.v[i].text);
+        require(b.v[i].n_items <= LIMIT_DYNAMIC_FILTERS);
+    }
+    if (e < 0)
+        require(r->op < json_array_size(r->params.json[PARAM_OPS]));
+    batch_done(&b);
+}
+
 /* What a filter with this text would look like in an answer. */
 static void check_fields(const char *text)
 {
@@ -142,6 +159,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_accepted(&r);
             if (r.params.text[PARAM_TEXT])
                 check_fields(r.params.text[PARAM_TEXT]);
+            if (r.params.json[PARAM_OPS])
+                check_batch(&r);
         } else {
             check_refused(&r);
         }

@@ -61,6 +61,22 @@ static void print_list(const struct policy_list *l, struct strbuf *out)
         require(text_print_policy(l->v[i], out) == 0);
 }
 
+/* A policy that is its own predecessor: with two rules that changed their names, identities still
+ * go to one rule each. */
+static void check_renamed(struct policy *p, const struct policy *old)
+{
+    struct diag d;
+    if (p->n_rules < 2)
+        return;
+    const struct renamed v[] = {{.now = p->rules[0].name, .before = p->rules[1].name},
+                                {.now = p->rules[1].name, .before = p->rules[0].name}};
+    old->rules[0].guid.b[0] = 1;
+    require(text_inherit_renamed(p, old, v, 2, &d) == 0);
+    require(guid_is_null(&p->rules[0].guid) && p->rules[1].guid.b[0] == 1);
+    old->rules[0].guid.b[0] = 0;
+    p->rules[1].guid.b[0] = 0;
+}
+
 static void run_policies(const char *s, size_t n)
 {
     _cleanup_(policy_list_done) struct policy_list list = {0}, again = {0};
@@ -79,11 +95,14 @@ static void run_policies(const char *s, size_t n)
     print_list(&again, &second);
     require(same_text(&first, &second));
     for (size_t i = 0; i < list.n; i++) {
+        require(attributes_eq(&list.v[i]->attributes, &again.v[i]->attributes));
         for (size_t k = 0; k < list.v[i]->n_rules; k++) {
             const struct rule *r = &list.v[i]->rules[k];
+            require(attributes_eq(&r->attributes, &again.v[i]->rules[k].attributes));
             for (size_t m = 0; m < r->n_filters; m++)
                 check_filter(&r->filters[m]);
         }
+        check_renamed(again.v[i], list.v[i]);
         require(text_inherit_ids(again.v[i], list.v[i]) == 0);
     }
 }

@@ -200,6 +200,30 @@ void golden_filter_from_json(const json_t *j, struct filter *ret)
     ret->description = get_string(j, "description");
 }
 
+static void set_attributes(json_t *j, const struct attributes *a)
+{
+    if (a->n == 0)
+        return;
+    json_t *list = json_array();
+    for (size_t i = 0; i < a->n; i++) {
+        int err = json_array_append_new(list, json_pack("[s,s]", a->v[i].key, a->v[i].value));
+        assert(err == 0);
+    }
+    set(j, "attributes", list);
+}
+
+static void get_attributes(const json_t *j, struct attributes *ret)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(j, "attributes"), i, item)
+    {
+        int err = attributes_set(ret, json_string_value(json_array_get(item, 0)),
+                                 json_string_value(json_array_get(item, 1)));
+        assert(err == 0);
+    }
+}
+
 static json_t *rule_to_json(const struct rule *r)
 {
     json_t *j = json_object(), *filters = json_array();
@@ -207,6 +231,7 @@ static json_t *rule_to_json(const struct rule *r)
     set_true(j, "inactive", r->inactive);
     if (r->connection != CONNECTION_ALL)
         set(j, "connection", json_string(connection_name(r->connection)));
+    set_attributes(j, &r->attributes);
     for (size_t i = 0; i < r->n_filters; i++) {
         int err = json_array_append_new(filters, golden_filter_to_json(&r->filters[i]));
         assert(err == 0);
@@ -225,6 +250,7 @@ static void rule_from_json(const json_t *j, struct rule *ret)
     ret->inactive = get_true(j, "inactive");
     if (connection)
         ret->connection = strcmp(connection, "lan") == 0 ? CONNECTION_LAN : CONNECTION_DIALUP;
+    get_attributes(j, &ret->attributes);
     json_array_foreach(json_object_get(j, "filters"), i, item)
     {
         struct filter f;
@@ -245,6 +271,7 @@ json_t *golden_policies_to_json(const struct policy_list *l)
         set_number(j, "poll_s", p->poll_s, 0);
         set_number(j, "local_permits", p->local_permits, -1);
         set_number(j, "weak", p->weak, -1);
+        set_attributes(j, &p->attributes);
         for (size_t k = 0; k < p->n_rules; k++) {
             int err = json_array_append_new(rules, rule_to_json(&p->rules[k]));
             assert(err == 0);
@@ -270,6 +297,7 @@ void golden_policies_from_json(const json_t *all, struct policy_list *ret)
         p->poll_s = (uint32_t)get_number(j, "poll_s", 0);
         p->local_permits = (int8_t)get_number(j, "local_permits", -1);
         p->weak = (int8_t)get_number(j, "weak", -1);
+        get_attributes(j, &p->attributes);
         json_array_foreach(json_object_get(j, "rules"), k, rule)
         {
             struct rule r;

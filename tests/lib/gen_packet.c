@@ -122,6 +122,17 @@ static void draw_l4(struct rng *r, const struct gen_policy *p, const struct filt
     }
 }
 
+/* Between hosts that shall negotiate: to the ports of IKE, and from them to others. */
+static void draw_ike(struct rng *r, struct packet *pk)
+{
+    static const uint16_t ports[] = {500, 4500, 501, 7};
+    pk->proto = PROTO_UDP;
+    pk->l4_known = true;
+    pk->icmp_type = pk->icmp_code = pk->tcp_flags = 0;
+    pk->sport = ports[rng_below(r, ARRAY_SIZE(ports))];
+    pk->dport = ports[rng_below(r, ARRAY_SIZE(ports))];
+}
+
 static void draw_from_filter(struct rng *r, const struct gen_policy *p, struct packet *pk)
 {
     const struct filter *f = &p->f[rng_below(r, (uint32_t)p->e.n)];
@@ -138,6 +149,8 @@ static void draw_from_filter(struct rng *r, const struct gen_policy *p, struct p
     pk->src = side_ip(r, p, src, pk, /* src= */ true);
     pk->dst = side_ip(r, p, dst, pk, /* src= */ false);
     draw_l4(r, p, f, twin, pk);
+    if (filter_effect(f) == ACTION_NEGOTIATE && once_in(r, 4))
+        draw_ike(r, pk);
 }
 
 /* What failsafe and exemption entries are about. */
@@ -293,6 +306,7 @@ unsigned gen_stats_missed(const struct gen_stats *s)
            missed("decided among several matches", s->several, s->sampled, 10) +
            missed("blocked by a filter", s->block, s->pairs, 10) +
            missed("permitted by a filter", s->permit, s->pairs, 10) +
+           missed("denied unless negotiated", s->reason[DROP_NO_SA], s->pairs, 1) +
            missed("tier ordinary", s->tier[TIER_ORDINARY], s->pairs, 1) +
            missed("tier override", s->tier[TIER_OVERRIDE], s->pairs, 1) +
            missed("tier exemption", s->tier[TIER_EXEMPTION], s->pairs, 0.5) +

@@ -20,7 +20,8 @@ struct shape {
     uint8_t src_len[2], dst_len[2]; /* IPv4, IPv6 */
     enum proto_kind proto;
     enum port_kind sport, dport;
-    bool code; /* ICMP type with code */
+    bool code;       /* ICMP type with code */
+    bool negotiates; /* some filters do; each brings the shapes of the exemptions of IKE */
 };
 
 struct ip gen_pool_ip(struct rng *r, const struct gen_policy *p, enum family f)
@@ -87,6 +88,7 @@ static struct shape random_shape(struct rng *r)
         .sport = once_in(r, 3) ? random_port_kind(r) : PORT_NONE,
         .dport = random_port_kind(r),
         .code = once_in(r, 2),
+        .negotiates = once_in(r, 5),
     };
     if (s.src == SIDE_ME && s.dst == SIDE_ME) /* matches nothing: rarely worth a shape */
         s.src = once_in(r, 8) ? SIDE_ME : SIDE_ANY;
@@ -192,6 +194,10 @@ static int random_filter(struct rng *r, struct gen_policy *p, const struct shape
     f->src = random_addr(r, p, s->src, family, s->src_len);
     f->dst = random_addr(r, p, s->dst, family, s->dst_len);
     f->action = rng_below(r, 5) < 3 ? ACTION_BLOCK : ACTION_PERMIT;
+    if (s->negotiates && once_in(r, 2)) {
+        f->action = once_in(r, 3) ? ACTION_PERMIT : ACTION_NEGOTIATE;
+        f->inpass = f->action == ACTION_PERMIT;
+    }
     f->override = f->action == ACTION_BLOCK && once_in(r, 12);
     f->mirrored = once_in(r, 4);
     int err = random_protocol(r, p, s, f);

@@ -29,7 +29,7 @@ SKIP = 77
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("PORTWARD_BUILD", ROOT / "build"))
 AGENT = BUILD / "src/portwardd/portwardd"
-CLI = BUILD / "src/cli/portward"
+CLI = BUILD / "src/portward/portward"
 PIN_ROOT = pathlib.Path("/sys/fs/bpf/portward")
 S4, C4, S6, C6 = "192.168.1.1", "192.168.1.2", "2001:db8:1::1", "2001:db8:1::2"
 LAN4, FAR4, LAN6, FAR6 = "10.1.1.9", "10.1.2.9", "2001:db8:a::9", "2001:db8:b::9"
@@ -321,6 +321,37 @@ class Net:
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
         shutil.rmtree(self.dir, ignore_errors=True)
         os.close(self.home)
+
+
+class SmallDisk:
+    """A file system of 1 MiB on a directory, and what fills it."""
+
+    def __init__(self, path, size="1m"):
+        self.path = pathlib.Path(path)
+        self.path.mkdir(exist_ok=True, parents=True)
+        run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=755", "tmpfs", str(self.path)])
+
+    def fill(self):
+        with open(self.path / "filler", "wb", buffering=0) as f:
+            for size in (65536, 4096, 1):
+                try:
+                    while True:
+                        f.write(bytes(size))
+                except OSError:
+                    pass
+
+    def free(self):
+        (self.path / "filler").unlink()
+
+    def unmount(self):
+        subprocess.run(["umount", "-l", str(self.path)], capture_output=True)
+
+
+def image_id(net):
+    """The map that slot 0 of the root names: it changes with each new image."""
+    out = run(["bpftool", "-j", "map", "lookup", "pinned", str(net.pins / "map/roots"),
+               "key", "0", "0", "0", "0"]).stdout
+    return bytes(int(b, 16) for b in json.loads(out)["value"])
 
 
 def set_netns(fd):

@@ -66,12 +66,13 @@ def changed(document, path, change):
     return made
 
 
-def wrong_documents(document, optional=()):
+def wrong_documents(document, optional=(), empty=()):
     """Documents that must be refused: at every place a value of a type that occurs nowhere (a
-    fraction, an empty string), every member left out, and a member nobody knows."""
+    fraction, an empty string but in the members named), every member left out, and a member nobody
+    knows."""
     for path in places(document):
         free = "dropped" in path[:-1]  # a map by reason: no member of it has to be there
-        for bad in (0.5, ""):
+        for bad in (0.5,) if path[-1] in empty else (0.5, ""):
             yield path, changed(document, path, lambda h, k, bad=bad: h.__setitem__(k, bad))
         if isinstance(path[-1], str) and not free and path[-1] not in optional:
             yield path, changed(document, path, lambda h, k: h.pop(k))

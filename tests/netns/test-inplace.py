@@ -10,17 +10,10 @@ import signal
 import subprocess
 import time
 
-from pwtest import C4, C6, CLI, S4, S6, check, main, received, run
+from pwtest import C4, C6, CLI, S4, S6, check, image_id, main, received, run
 
 SEED = int(os.environ.get("PORTWARD_SEED", int.from_bytes(os.urandom(4), "big")))
 KILLS = 12
-
-
-def image_id(net):
-    """The map that slot 0 of the root names: it changes with each new image."""
-    out = run(["bpftool", "-j", "map", "lookup", "pinned", str(net.pins / "map/roots"),
-               "key", "0", "0", "0", "0"]).stdout
-    return bytes(int(b, 16) for b in json.loads(out)["value"])
 
 
 def generation(net):

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 
-from pwtest import AGENT, C4, C6, CLI, S4, S6, check, main, received, run
+from pwtest import AGENT, C4, C6, CLI, S4, S6, SmallDisk, check, main, received, run
 
 STATIC, DYNAMIC, OPEN = 9999, 9998, 7777
 CHANGING = range(4001, 4005)  # ports of the commands that are interrupted
@@ -197,30 +197,6 @@ def kills(net, rng):
     check(not wrong, f"{ROUNDS} kills over {span * 1000:.0f} ms in {time.monotonic() - start:.1f} "
                      f"s, seed {SEED}: {tally}; list and kernel are what was acknowledged")
     check(tally["acknowledged"] and tally["undone"], "kills hit before and after the answer")
-
-
-class SmallDisk:
-    """A file system of 1 MiB on a directory, and what fills it."""
-
-    def __init__(self, path):
-        self.path = pathlib.Path(path)
-        self.path.mkdir(exist_ok=True, parents=True)
-        run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=755", "tmpfs", str(self.path)])
-
-    def fill(self):
-        with open(self.path / "filler", "wb", buffering=0) as f:
-            for size in (65536, 4096, 1):
-                try:
-                    while True:
-                        f.write(bytes(size))
-                except OSError:
-                    pass
-
-    def free(self):
-        (self.path / "filler").unlink()
-
-    def unmount(self):
-        subprocess.run(["umount", "-l", str(self.path)], capture_output=True)
 
 
 def refused(net, name, *arguments, text=None):

@@ -5,15 +5,13 @@ and started: numbered datagrams at a fixed rate to a blocked and to a permitted 
 
 Controls: an idle run must lose nothing, and a flush in the middle must leak.
 Usage: test-nogap.py [REPLACEMENTS]"""
-import os
 import signal
 import sys
 import time
 
-from pwtest import C4, C6, S4, S6, check, main, received
+from gap import BLOCKED, OPEN, probe
+from pwtest import check, main
 
-RATE = 2000  # datagrams per second and port
-BLOCKED, OPEN = 9999, 7777
 REPLACEMENTS = int(sys.argv[1]) if len(sys.argv) > 1 else 100
 IN_PLACE = 500
 
@@ -24,62 +22,6 @@ def policy(i):
                     for n in range(50))
     return (f'policy "P" {{\n    rule "closed" block in udp port {BLOCKED}\n'
             f'    rule "open" permit in udp port {OPEN}\n{rules}}}\n')
-
-
-class Sender:
-    """A process that sends to both ports over both families until stop()."""
-
-    def __init__(self, net):
-        self.sockets = [(net.udp("C", source), target)
-                        for source, target in ((C4, S4), (C6, S6))]
-        self.read, write = os.pipe()
-        self.child = os.fork()
-        if self.child == 0:
-            self.run(write)
-        os.close(write)
-
-    def run(self, write):
-        stopped = []
-        signal.signal(signal.SIGTERM, lambda *_: stopped.append(1))
-        n, start = 0, time.monotonic()
-        while not stopped:
-            for s, target in self.sockets:
-                s.sendto(n.to_bytes(8, "big"), (target, BLOCKED))
-                s.sendto(n.to_bytes(8, "big"), (target, OPEN))
-            n += 1
-            delay = start + n / RATE - time.monotonic()
-            if delay > 0:
-                time.sleep(delay)
-        os.write(write, n.to_bytes(8, "big"))
-        os._exit(0)
-
-    def stop(self):
-        """Ends the child; returns how many datagrams went to each port and family."""
-        os.kill(self.child, signal.SIGTERM)
-        n = int.from_bytes(os.read(self.read, 8), "big")
-        os.waitpid(self.child, 0)
-        os.close(self.read)
-        return n
-
-
-def probe(net, name, action, leaks=False, loses=False):
-    """Runs action() under the probe; checks what arrived on both ports."""
-    blocked = [net.udp("S", a, BLOCKED) for a in (S4, S6)]
-    opened = [net.udp("S", a, OPEN) for a in (S4, S6)]
-    sender = Sender(net)
-    time.sleep(0.2)
-    start = time.monotonic()
-    action()
-    elapsed = time.monotonic() - start
-    time.sleep(0.2)
-    sent = sender.stop()
-    leaked = sum(received(s, 0.1) for s in blocked)
-    lost = sum(sent - received(s, 0.1) for s in opened)
-    text = f"{name}: sent {2 * sent} per port in {elapsed:.1f} s, leaked {leaked}, lost {lost}"
-    check((leaked > 0) == leaks and (lost > 0) == loses, text)
-    for s in blocked + opened:
-        net.sockets.remove(s)
-        s.close()
 
 
 def replace(net):

@@ -10,7 +10,8 @@ import pathlib
 import subprocess
 import sys
 
-from pwtest import CLI, check, main, run, skip
+from apicall import ask, op
+from pwtest import CLI, ROOT, check, main, run, skip
 
 PRIVATE = "PORTWARD_TEST_PRIVATE_MOUNTS"
 ADMIN, READER, OTHER = 64801, 64802, 64803
@@ -34,7 +35,7 @@ READ = (
     ((0, 6), "status"), ((0,), "list"), ((0,), "list", "--all"), ((0,), "policy", "list"),
     ((0,), "policy", "show", "P"), ((0,), "counters"), ((0,), "policy", "history"),
     ((0,), "policy", "save", "P", "FILE", "-y"), ((0, 6), "policy", "check", "P"),
-    ((0,), "policy", "diff", "P", "P"),
+    ((0,), "policy", "diff", "P", "P"), ((0,), "config", "show"), ((0,), "export", "text", "P"),
     ((0,), "explain", "in", "udp", "from", "192.168.1.2", "to", "me", "port", "9"),
     ((0,), "explain", "in", "udp", "from", "192.168.1.2", "to", "me", "port", "9", "--live"),
 )
@@ -44,14 +45,68 @@ CHANGE = (
     ((0,), "policy", "assign", "P"), ((0,), "rule", "add", "P", "new", "block in udp port 10"),
     ((0,), "rule", "delete", "P", "new"), ((0,), "policy", "unassign", "-y"),
     ((1,), "policy", "delete", "none"), ((0,), "counters", "--reset"),
-    ((0,), "policy", "rollback", "P@1"), ((0,), "block", "in", "udp", "port", "7", "--dry-run"),
+    ((0,), "config", "reset", "mpp.rate"), ((0,), "policy", "rollback", "P@1"),
+    ((0,), "block", "in", "udp", "port", "7", "--dry-run"), ((6,), "import", "reg", "REG"),
+    ((6,), "import", "auto", "REG", "--dry-run"), ((0,), "compat", "ipseccmd", "-u"),
 )
+
+
+# What no verb asks for: method, target, body, exit codes (None = success).
+READ_API = (
+    ("GET", "/v1/state", None, (None,)), ("GET", "/v1/library", None, (None,)),
+    ("GET", "/v1/settings?key=filter.exempt", None, (None,)), ("GET", "/v1/host", None, (None,)),
+    ("POST", "/v1/session", {"key": "a", "value": "x"}, (None,)),
+    ("GET", "/v1/session?key=a", None, (None,)), ("GET", "/v1/policies/P?ids=1", None, (None,)),
+)
+CHANGE_API = (
+    ("POST", "/v1/batch", {"ops": []}, (None,)),
+    ("POST", "/v1/batch", {"ops": [op("library", text="x"), op("assign", name="none")]}, (1,)),
+    ("POST", "/v1/batch", {"ops": [op("secret", id="a", value="b")], "dry_run": True}, (None,)),
+    ("POST", "/v1/stop", {"unknown": 1}, (2,)),  # who may is told that this is wrong
+)
+
+
+def ask_as(net, who, *words):
+    """The answer to a request of somebody else, made in a child process."""
+    _, uid, gid, groups, _ = who
+    read_end, write_end = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setgroups(groups)
+            os.setresgid(gid, gid, gid)
+            os.setresuid(uid, uid, uid)
+            text = json.dumps(ask(net, *words))
+        except OSError as e:  # the kernel keeps strangers from the socket
+            text = json.dumps({"exit": 4, "kernel": str(e)})
+        os.write(write_end, text.encode())
+        os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end) as f:
+        text = f.read()
+    os.waitpid(child, 0)
+    return json.loads(text)
+
+
+def requests(net, who, table, allowed):
+    before = state(net)
+    wrong = []
+    for *words, codes in table:
+        answer = ask_as(net, who, *words)
+        if answer.get("exit") not in (codes if allowed else (4,)):
+            wrong.append((words, answer))
+    kind = "read" if table is READ_API else "change"
+    check(not wrong, f"{who[0]}: {'may' if allowed else 'may not'} {kind} ({len(table)} requests)"
+                     f"{': ' + repr(wrong)[:300] if wrong else ''}")
+    check(state(net) == before, "  and nothing was changed")
 
 
 def as_user(net, who, *words):
     _, uid, gid, groups, _ = who
-    words = [str(net.dir / "out" / f"{uid}.pw") if w == "FILE" else w for w in words]
-    return subprocess.run([net.public(CLI), "--runtime-dir", str(net.dir / "run"), *words, "--json"],
+    files = {"FILE": str(net.dir / "out" / f"{uid}.pw"),
+             "REG": net.public(ROOT / "tests/golden-cli/server.reg")}
+    words = [files.get(w, w) for w in words]
+    return subprocess.run([net.public(CLI), "--runtime-dir", str(net.dir / "run"), "--json", *words],
                           text=True, capture_output=True, input=POLICY, timeout=60, user=uid,
                           group=gid, extra_groups=groups)
 
@@ -103,6 +158,8 @@ def everybody(net, rights):
         may = rights(who)
         verbs(net, who, READ, may != "nothing")
         verbs(net, who, CHANGE, may == "change")
+        requests(net, who, READ_API, may != "nothing")
+        requests(net, who, CHANGE_API, may == "change")
 
 
 def test(net):

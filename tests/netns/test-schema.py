@@ -6,7 +6,8 @@ import json
 import re
 import subprocess
 
-from pwtest import C4, CLI, LAN4, S4, check, main
+from apicall import ask as ask_api, op
+from pwtest import C4, CLI, LAN4, ROOT, S4, check, main
 from schemas import Schemas, wrong_documents
 
 POLICY = '''policy "Block RPC Ports" {
@@ -35,7 +36,9 @@ class Answers:
         self.verbs = set()
 
     def ask(self, expected, *args, code=None, text=None, directory=None, words=2):
-        done = self.net.cli(*args, "--json", text=text, directory=directory)
+        words_of_tool = args[:1] == ("compat",)  # what stands behind the tool is the tool's
+        done = self.net.cli(*(["--json", *args] if words_of_tool else [*args, "--json"]),
+                            text=text, directory=directory)
         name = " ".join(args)[:60]
         try:
             document = json.loads(done.stdout)
@@ -52,11 +55,24 @@ class Answers:
                     + (f": {problem}" if problem else "" if good else f": {done.stdout[:300]}"))
         self.verbs.add(" ".join(args[:words]))
         self.verbs.update(args[:1])
-        old = self.kept.get(document.get("schema"))
-        if not problem and (not old or len(done.stdout) > len(json.dumps(old))):
-            if len(done.stdout) < 8000:  # enough of everything, and quick
-                self.kept[document["schema"]] = document
+        self.keep(document, problem)
         return document
+
+    def api(self, expected, method, target, body=None):
+        """The same for what only programs ask for."""
+        document = ask_api(self.net, method, target, body)
+        problem = self.schemas.problem(document)
+        check(document.get("schema") == f"portward.{expected}/1" and not problem,
+              f"{method} {target}: {document.get('schema')} {problem or ''}")
+        self.keep(document, problem)
+        return document
+
+    def keep(self, document, problem):
+        old = self.kept.get(document.get("schema"))
+        size = len(json.dumps(document))
+        if not problem and (not old or size > len(json.dumps(old))):
+            if size < 8000:  # enough of everything, and quick
+                self.kept[document["schema"]] = document
 
 
 def successes(a):
@@ -103,7 +119,22 @@ def successes(a):
         for live in ([], ["--live"]):
             a.ask("explain", "explain", *packet.split(), *live, words=1)
     a.ask("status", "status", words=1)
+    a.ask("settings", "config", "show", code=0)
+    a.ask("settings", "config", "show", "filter.exempt", code=0)
+    a.ask("batch", "config", "reset", "filter.exempt", code=0)
+    a.ask("batch", "config", "reset", "filter.exempt", "--dry-run", code=0)
+    a.ask("compat", "compat", "ipseccmd", "--explain", "-f", "[*=0:1433:UDP]", code=0, words=1)
+    a.ask("compat", "compat", "ipseccmd", "-f", "[*=0:1433:UDP]", "[*=0:135:TCP]", code=0, words=1)
+    a.ask("compat", "compat", "netdiag", "/test:", "ipsec", code=0, words=1)
     a.ask("counters-reset", "counters", "--reset", code=0, words=1)
+    foreign = str(ROOT / "tests/golden-cli/server.reg")
+    a.ask("import", "import", "auto", foreign, "--dry-run", code=6, words=1)
+    a.ask("import", "import", "reg", foreign, code=6, words=1)
+    a.ask("import", "import", "reg", foreign, "-o", str(a.net.dir / "server.pw"), code=6, words=1)
+    a.ask("import", "import", "text", "-", "--name", "Imported", text=POLICY, code=0, words=1)
+    a.ask("export", "export", "reg", "Old server", code=0, words=1)
+    a.ask("export", "export", "netsh", "-o", str(a.net.dir / "all.netsh"), code=6, words=1)
+    a.ask("export", "export", "ipseccmd", str(a.net.dir / "odd.pw"), code=0, words=1)
 
 
 def dry_runs(a):
@@ -121,6 +152,32 @@ def dry_runs(a):
             ("counters-reset", "counters", "--reset")):
         document = a.ask(schema, *words, "--dry-run", code=0, text=tried)
         check("preview" in document["data"], f"  {words[0]} says what it would do")
+
+
+def for_programs(a):
+    """What no verb asks for; the rest of a batch that is only tried."""
+    a.api("batch", "POST", "/v1/batch", {"ops": [
+        op("policy-load", text=POLICY.replace("Block RPC Ports", "Batch"), replace=True),
+        op("assign", name="Batch"), op("unassign"), op("filter-add", text="block in udp port 99"),
+        op("filter-delete", items=["block in udp port 99"]),
+        op("filter-add", text="block in tcp port 99"), op("flush"),
+        op("policy-delete", name="Batch"), op("setting", key="mpp.rate", value="7"),
+        op("library", text='policy "filterlists" { }'), op("secret", id="6a1e", value="hush")],
+        "dry_run": True})
+    a.api("batch", "POST", "/v1/batch", {"ops": [
+        op("setting", key="mpp.rate", value=""), op("library", text='policy "filterlists" { }'),
+        op("filter-add", text="block in tcp port 99"), op("filter-delete", items=[
+            "block in tcp port 99"])]})
+    a.api("error", "POST", "/v1/batch", {"ops": [op("flush"), op("assign", name="none")]})
+    a.api("error", "POST", "/v1/batch", {"ops": [], "if_state": 1})
+    a.api("state", "GET", "/v1/state")
+    a.api("library", "GET", "/v1/library")
+    a.api("settings", "GET", "/v1/settings")
+    a.api("host", "GET", "/v1/host")
+    a.api("session", "GET", "/v1/session?key=a")
+    a.api("session", "POST", "/v1/session", {"key": "a", "value": ""})
+    a.api("session", "GET", "/v1/session?key=a")
+    a.api("policy-show", "GET", "/v1/policies/Block%20RPC%20Ports?ids=1")
 
 
 def failures(a):
@@ -142,6 +199,13 @@ def failures(a):
             (1, "rule", "delete", "Block RPC Ports", "none"), (2, "explain", "sideways"),
             (1, "explain", "in", "tcp", "from", "10.1.1.1", "to", "me", "port", "1",
              "on", "nosuchif0"),
+            (1, "config", "show", "none"), (1, "config", "reset", "none"),
+            (1, "config", "reset", "datapath.hook"), (2, "config", "reset"),
+            (2, "compat"), (2, "compat", "nettool"), (2, "compat", "ipseccmd", "-f", "*=0:1:UDP:9"),
+            (1, "compat", "ipseccmd", "-w", "REG", "-p", "none", "-x"),
+            (2, "import", "nft", "-"), (7, "import", "auto", "-"), (1, "import", "reg", "/none.reg"),
+            (1, "export", "reg", "none"), (2, "export", "nft"),
+            (7, "export", "ipseccmd", "--strict", "Block RPC Ports"),
             (1, "counters", "--policy", "none"), (2, "blok"), (2,)):
         if code == 2 and "--json=2" in args:
             done = a.net.cli(*args)  # the one that must not ask for the wrong major
@@ -166,6 +230,8 @@ def without_agent(a, commands):
                "policy diff": ["x", "y"], "policy rollback": ["x"], "policy load": ["-"], "policy show": ["x"], "policy assign": ["x"],
                "policy delete": ["x"], "policy unassign": ["-y"], "rule delete": ["x", "y"],
                "rule add": ["x", "y", "block in udp port 1"], "delete": ["d1"],
+               "config reset": ["filter.exempt"], "compat": ["ipseccmd", "-f", "[*=0:1:UDP]"],
+               "import": ["text", "-"], "export": ["text"],
                "block": ["in", "udp", "port", "1"], "permit": ["in", "udp", "port", "1"],
                "explain": ["in", "udp", "from", "10.1.1.1", "to", "me", "port", "1"]}
     for verb in commands:
@@ -176,8 +242,11 @@ def without_agent(a, commands):
 def mutations(a):
     for schema, document in sorted(a.kept.items()):
         refused, total = 0, 0
-        for path, wrong in wrong_documents(document, optional=("file", "data") if "error" in schema
-                                           else ("preview",)):
+        optional = ("file", "data", "op") if "error" in schema else ("preview",)
+        if "policy-show" in schema:
+            optional = ()
+        empty = ("value",) if "settings" in schema or "session" in schema else ()
+        for path, wrong in wrong_documents(document, optional, empty):
             total += 1
             if a.schemas.problem(wrong):
                 refused += 1
@@ -212,6 +281,7 @@ def test(net):
     successes(a)
     dry_runs(a)
     fields(a)
+    for_programs(a)
     failures(a)
     without_agent(a, commands)
     a.ask("delete", "delete", "d1", code=0, words=1)
@@ -219,6 +289,8 @@ def test(net):
     a.ask("policy-unassign", "policy", "unassign", "-y", code=0)
     a.ask("policy-unassign", "policy", "unassign", "-y", code=0)
     a.ask("policy-delete", "policy", "delete", "Block RPC Ports", code=0)
+    a.api("stop", "POST", "/v1/stop", {})
+    net.agent.wait(timeout=30)
     check(not set(commands) - a.verbs, f"verbs without a document: {set(commands) - a.verbs}")
     check(a.schemas.used == a.schemas.names(),
           f"schemas never used: {sorted(a.schemas.names() - a.schemas.used)}")

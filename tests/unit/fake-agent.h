@@ -27,6 +27,7 @@
 #include "api/server.h"
 #include "apiclient/client.h"
 #include "apiclient/document.h"
+#include "text/text.h"
 
 /* --- the stand-in for the agent --- */
 enum { CHANGE_DELAY_US = 30 * 1000 };
@@ -42,6 +43,8 @@ struct job {
     void *ctx;
     char *text;
     bool dry_run;
+    char **ops; /* of a batch: what came along with each */
+    size_t n_ops;
     sd_event_source *source;
     struct job *next;
 };
@@ -85,7 +88,25 @@ static void job_remove(struct job *j)
     *p = j->next;
     sd_event_source_unref(j->source);
     free(j->text);
+    for (size_t i = 0; i < j->n_ops; i++)
+        free(j->ops[i]);
+    free(j->ops);
     free(j);
+}
+
+/* The result of each OP of a batch: a deleted filter whose text says what the OP was. */
+static struct agent_op_result *op_results(const struct job *j, struct agent_filter *filters)
+{
+    struct agent_op_result *v = calloc(j->n_ops + 1, sizeof(*v));
+
+    assert(v != NULL);
+    for (size_t i = 0; i < j->n_ops; i++) {
+        filters[i] = (struct agent_filter){
+            .id = "d1", .layer = LAYER_DYNAMIC, .text = j->ops[i], .expires_in_s = -1};
+        v[i] = (struct agent_op_result){
+            .kind = AGENT_FILTER_DELETE, .change = "deleted", .filters = {&filters[i], 1, 1}};
+    }
+    return v;
 }
 
 static int job_run(sd_event_source *source, uint64_t usec, void *userdata)
@@ -120,9 +141,50 @@ static int job_run(sd_event_source *source, uint64_t usec, void *userdata)
             .made = true, .complete = true, .arms = true, .connections = -1, .v = changes, .n = 2};
     if (strcmp(j->text, "conflict") == 0)
         r.err = diag_fail(&r.diag, DIAG_CONFLICT, "it exists");
+    struct agent_filter *filters = calloc(j->n_ops + 1, sizeof(*filters));
+    assert(filters != NULL);
+    r.ops = op_results(j, filters);
+    r.n_ops = j->n_ops;
+    for (size_t i = 0; i < j->n_ops; i++)
+        if (strstr(j->ops[i], "conflict")) {
+            r.err = diag_fail(&r.diag, DIAG_SYNTAX, "op fails");
+            r.has_op = true;
+            r.op = i;
+        }
     j->done(j->ctx, &r);
+    free(r.ops);
+    free(filters);
     job_remove(j);
     return 0;
+}
+
+/* All that an OP may carry, in words. */
+static char *describe_op(const struct agent_change *c)
+{
+    char *text = NULL;
+
+    assert(asprintf(
+               &text,
+               "kind %u policy %s text %s key %s title %s from %s renamed %zu %s<-%s replace %d "
+               "persistent %d unassign %d items %zu",
+               c->kind, c->policy ? c->policy : "-", c->text ? c->text : "-", c->key ? c->key : "-",
+               c->title ? c->title : "-", c->renamed_from ? c->renamed_from : "-",
+               c->n_renamed_rules, c->n_renamed_rules ? c->renamed_rules[0].now : "",
+               c->n_renamed_rules ? c->renamed_rules[0].before : "", c->replace, c->persistent,
+               c->unassign, c->n_items) > 0);
+    return text;
+}
+
+static void take_batch(struct job *j, const struct agent_change *c)
+{
+    j->n_ops = c->n_ops;
+    j->ops = calloc(c->n_ops + 1, sizeof(*j->ops));
+    assert(j->ops != NULL);
+    for (size_t i = 0; i < c->n_ops; i++)
+        j->ops[i] = describe_op(&c->ops[i]);
+    free(j->text);
+    assert(asprintf(&j->text, "origin %s state %llu dry %d", c->author.origin,
+                    (unsigned long long)c->if_state, c->dry_run) > 0);
 }
 
 int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done, void *ctx,
@@ -138,6 +200,8 @@ int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn do
     *j = (struct job){.agent = a, .id = ++a->next_id, .done = done, .ctx = ctx};
     j->text = strdup(c->text ? c->text : c->policy ? c->policy : kind);
     j->dry_run = c->dry_run;
+    if (c->kind == AGENT_BATCH)
+        take_batch(j, c);
     if (strcmp(j->text, "echo") == 0) { /* what came along with it */
         free(j->text);
         assert(asprintf(&j->text, "dry %d if %llu rev %u peer %s reason %s", c->dry_run,
@@ -267,6 +331,73 @@ int agent_explain(struct agent *a, const char *packet, bool live, struct diag *d
     (void)ret;
     return diag_fail_at(d, DIAG_UNKNOWN_WORD, (struct span){1, 2, 3, 1}, "unknown word '%s'",
                         packet);
+}
+
+int agent_policy_get(struct agent *a, const struct agent_text_query *q, struct diag *d,
+                     struct policy **ret)
+{
+    struct rule r;
+
+    (void)a;
+    (void)d;
+    rule_init(&r);
+    r.name = strdup("first");
+    return policy_new(q->name, ret) < 0 || policy_add_rule(*ret, &r, d) < 0 ? -ENOMEM : 0;
+}
+
+int agent_state(struct agent *a, struct diag *d, uint64_t *ret)
+{
+    (void)a;
+    (void)d;
+    *ret = 9007199254740993; /* exact as an integer, not as a double */
+    return 0;
+}
+
+int agent_library(struct agent *a, struct diag *d, char **ret)
+{
+    (void)a;
+    (void)d;
+    *ret = strdup("policy \"filterlists\" { }");
+    return *ret ? 0 : -ENOMEM;
+}
+
+void agent_settings_done(struct agent_settings *l)
+{
+    free(l->v);
+}
+
+int agent_settings(struct agent *a, const char *key, struct diag *d, struct agent_settings *ret)
+{
+    static char exempt[] = "filter.exempt", three[] = "3", source[] = "default",
+                boot[] = "boot.mode";
+
+    (void)a;
+    if (key && strcmp(key, exempt) != 0)
+        return diag_fail(d, DIAG_UNKNOWN_OBJECT, "no setting '%s'", key);
+    ret->v = calloc(2, sizeof(*ret->v));
+    if (!ret->v)
+        return -ENOMEM;
+    ret->v[0] = (struct agent_setting){exempt, three, source};
+    ret->v[1] = (struct agent_setting){boot, NULL, source};
+    ret->n = key ? 1 : 2;
+    return 0;
+}
+
+int agent_host_addresses(struct agent *a, char ***ret, size_t *ret_n)
+{
+    (void)a;
+    *ret = calloc(1, sizeof(**ret));
+    if (!*ret)
+        return -ENOMEM;
+    (*ret)[0] = strdup("192.0.2.1");
+    *ret_n = 1;
+    return 0;
+}
+
+/* The end of the server shows that it was asked for. */
+int agent_stop(struct agent *a)
+{
+    return sd_event_exit(a->event, 0);
 }
 
 /* --- the server in a child process --- */

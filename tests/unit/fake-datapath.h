@@ -38,7 +38,9 @@ static struct {
     bool lie, refuse_open;
     bool slow_worker; /* it does not end with a flip: the test says when */
     int candidate_error, flip_error, worker_error; /* errno */
-    int late_error;                                /* of the worker after the flip has happened */
+    void (*at_flip)(void);
+    void (*at_host)(void);
+    int late_error; /* of the worker after the flip has happened */
     struct host host;
     struct iface iface;
     struct local_route routes[2];
@@ -89,6 +91,7 @@ static void fake_reset(void)
     fake.candidate_error = fake.flip_error = fake.worker_error = fake.late_error = 0;
     fake.left_candidate = 0;
     fake.n_flips = fake.n_abandoned = 0;
+    fake.at_flip = fake.at_host = NULL;
     fake.iface.dhcp4 = false;
     memset(fake.counters, 0, sizeof(fake.counters));
 }
@@ -161,6 +164,8 @@ const char *hook_mode_name(enum hook_mode m _unused_)
 }
 const struct host *datapath_host(const struct datapath *dp _unused_)
 {
+    if (fake.at_host)
+        fake.at_host();
     return &fake.host;
 }
 int datapath_attach_all(struct datapath *dp _unused_, struct diag *d _unused_, unsigned *ret_n)
@@ -221,6 +226,8 @@ int datapath_flip(struct datapath *dp _unused_, struct diag *d)
 {
     if (fake.flip_error)
         return diag_errno(d, fake.flip_error, "cannot flip");
+    if (fake.at_flip)
+        fake.at_flip();
     fake.flipping = fake.candidate;
     fake.candidate = 0;
     fake.polls = 0;

@@ -117,10 +117,14 @@ static void test_drop_permits(void **state _unused_)
     add(&l, "permit in tcp port 1", 0, NULL);
     add(&l, "block in tcp port 2", 7, NULL);
     add(&l, "permit in tcp port 3", 9, NULL);
+    add(&l, "negotiate in tcp port 4", 0, NULL); /* these two deny, too */
+    add(&l, "permit inpass in tcp port 5", 0, NULL);
     assert_int_equal(dynamic_drop_permits(&l), 2);
-    assert_int_equal(l.n, 1);
+    assert_int_equal(l.n, 3);
     assert_int_equal(l.v[0]->filter.action, ACTION_BLOCK);
-    assert_int_equal(l.next_id, 4);
+    assert_int_equal(l.v[1]->filter.action, ACTION_NEGOTIATE);
+    assert_true(l.v[2]->filter.inpass);
+    assert_int_equal(l.next_id, 6);
     dynamic_done(&l);
 }
 

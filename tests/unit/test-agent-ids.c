@@ -162,7 +162,8 @@ static void test_adopt(void **state _unused_)
     assert_int_equal(n, 5); /* holes 0 1 3 4, and 2, which nobody wants now */
 }
 
-static const struct snapshot_origin here = {"8d3f8ff4-4d3a-4b5b-9c6e-0123456789ab", 4711, 1};
+static const struct snapshot_origin here = {
+    .boot_id = "8d3f8ff4-4d3a-4b5b-9c6e-0123456789ab", .netns_cookie = 4711, .generation = 1};
 
 static void test_file(void **state _unused_)
 {

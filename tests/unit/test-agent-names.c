@@ -236,6 +236,44 @@ static void test_refused(void **state _unused_)
     assert_int_equal(agent->in_force->e.n, 0);
 }
 
+/* All names of all OPs have addresses before anything of a batch is in force. */
+static void test_batch_waits_for_all_names(void **state _unused_)
+{
+    const struct agent_change ops[] = {
+        {.kind = AGENT_FILTER_ADD, .text = "block in tcp from a.example to me port 1"},
+        {.kind = AGENT_POLICY_LOAD,
+         .text = "policy \"P\" { rule \"r\" block in tcp from b.example to me port 1 }"},
+        {.kind = AGENT_ASSIGN, .policy = "P"}};
+    struct agent_change c = {.kind = AGENT_BATCH, .ops = ops, .n_ops = ARRAY_SIZE(ops)};
+    struct answer a = {0}, failed = {0};
+    struct diag d = {0};
+    start();
+    connect_fetcher();
+    unsigned flips = fake.n_flips;
+    assert_int_equal(agent_change(agent, &c, keep, &a, &d, NULL), 0);
+    hear("want a.example\n"); /* the dynamic one is asked for last */
+    say("found a.example 60 10.0.0.1\n");
+    turns(20);
+    assert_false(a.done);
+    assert_int_equal(fake.n_flips, flips);
+    say("found b.example 60 10.0.0.2 10.0.0.3\n");
+    await(&a);
+    assert_int_equal(a.err, 0);
+    assert_int_equal(fake.n_flips, flips + 1);
+    assert_true(blocked("10.0.0.1") && blocked("10.0.0.2") && blocked("10.0.0.3"));
+    const struct agent_change more[] = {
+        {.kind = AGENT_UNASSIGN},
+        {.kind = AGENT_FILTER_ADD, .text = "block in tcp from c.example to me port 1"}};
+    c.ops = more;
+    c.n_ops = ARRAY_SIZE(more);
+    assert_int_equal(agent_change(agent, &c, keep, &failed, &d, NULL), 0);
+    hear("want c.example\n");
+    say("absent c.example\n");
+    await(&failed);
+    assert_int_equal(failed.code, DIAG_ADDRESS);
+    assert_true(blocked("10.0.0.2"));
+}
+
 static void test_times_out(void **state _unused_)
 {
     struct answer a;
@@ -571,10 +609,22 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(waits_for_its_name), T(refused),           T(times_out),     T(follows),
-        T(failed_generation),  T(restart),           T(connection),    T(refused_beside_waiting),
-        T(waiting_is_bounded), T(changes_under_way), T(dry_run),       T(gateway),
-        T(keyword_read_once),  T(unknown_in_force),  T(full_at_start),
+        T(waits_for_its_name),
+        T(refused),
+        T(batch_waits_for_all_names),
+        T(times_out),
+        T(follows),
+        T(failed_generation),
+        T(restart),
+        T(connection),
+        T(refused_beside_waiting),
+        T(waiting_is_bounded),
+        T(changes_under_way),
+        T(dry_run),
+        T(gateway),
+        T(keyword_read_once),
+        T(unknown_in_force),
+        T(full_at_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

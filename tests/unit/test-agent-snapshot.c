@@ -17,7 +17,8 @@
 #include "../../src/agent/snapshot.h"
 #include "text/text.h"
 
-static const struct snapshot_origin here = {"8d3f8ff4-4d3a-4b5b-9c6e-0123456789ab", 4711, 1};
+static const struct snapshot_origin here = {
+    .boot_id = "8d3f8ff4-4d3a-4b5b-9c6e-0123456789ab", .netns_cookie = 4711, .generation = 1};
 
 static void add(struct dynamic *l, const char *text, uint64_t deadline_ns, const char *reason)
 {
@@ -147,6 +148,39 @@ static void test_damage(void **state _unused_)
     dynamic_done(&l);
 }
 
+/* The layer before a change that the database decides about: what went and what stayed. */
+static void before_is_kept(const char *dir, struct dynamic *l)
+{
+    struct dynamic before, now = {0}, was = {0};
+    struct snapshot_origin o = here;
+    struct diag d = {0};
+    uint64_t generation = 0;
+    assert_int_equal(snapshot_read_before(dir, &here, l, &d, &was, &generation), 0);
+    assert_int_equal(dynamic_copy(l, &before), 0);
+    dynamic_remove(l, 0);
+    o.before = &before;
+    o.generation = 9;
+    assert_int_equal(snapshot_write(dir, l, &o, &d), 0);
+    assert_int_equal(snapshot_read(dir, &here, true, &d, &now), 0);
+    assert_int_equal(now.n, 1);
+    assert_int_equal(snapshot_read_before(dir, &here, &now, &d, &was, &generation), 1);
+    assert_int_equal(generation, 9);
+    assert_int_equal(was.n, 2);
+    assert_int_equal(was.next_id, before.next_id);
+    for (size_t i = 0; i < was.n; i++) {
+        assert_true(filter_eq(&was.v[i]->filter, &before.v[i]->filter));
+        assert_int_equal(was.v[i]->filter.handle, before.v[i]->filter.handle);
+        assert_int_equal(guid_cmp(&was.v[i]->filter.guid, &before.v[i]->filter.guid), 0);
+        assert_true(was.v[i]->deadline_ns == before.v[i]->deadline_ns);
+    }
+    dynamic_clear(&now); /* what is said to have stayed is not there */
+    dynamic_done(&was);
+    assert_true(snapshot_read_before(dir, &here, &now, &d, &was, &generation) < 0);
+    assert_int_equal(d.code, DIAG_CORRUPT);
+    dynamic_done(&now);
+    dynamic_done(&before);
+}
+
 static void test_file(void **state _unused_)
 {
     char dir[] = "/tmp/pw-snapshot-XXXXXX", path[128];
@@ -180,6 +214,7 @@ static void test_file(void **state _unused_)
         assert_int_equal(none.n, i < 2 ? 0 : 2);
         dynamic_done(&none);
     }
+    before_is_kept(dir, &back);
     snprintf(path, sizeof(path), "%s/%s", dir, SNAPSHOT_NAME);
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0600);

@@ -44,6 +44,9 @@ static void test_places(void **state)
     assert_int_equal(kind("rule add", 1), WORD_RULE);
     assert_int_equal(kind("rule add", 9), WORD_GRAMMAR);
     assert_int_equal(kind("rule delete", 1), WORD_RULE);
+    assert_int_equal(kind("import", 0), WORD_VALUES);
+    assert_int_equal(kind("import", 1), WORD_FILE);
+    assert_int_equal(kind("export", 1), WORD_POLICY);
 }
 
 /* A new verb whose words nobody thought of shows up here: each place of a command that takes

@@ -376,6 +376,46 @@ static void test_diff_of_files(void **state)
     assert_int_equal(run.code, 1);
 }
 
+/* What negotiates is neither permitted nor blocked for good, and check says what it means now. */
+static void test_negotiate(void **state)
+{
+    static const struct {
+        const char *a, *b, *label;
+    } cases[] = {
+        {"permit in tcp port 22", "negotiate in tcp port 22", "must negotiate "},
+        {"permit in tcp port 22", "permit inpass in tcp port 22", "must negotiate "},
+        {"block in tcp port 22", "negotiate in tcp port 22", "must negotiate "},
+        {"negotiate in tcp port 22", "block in tcp port 22", "newly blocked  "},
+        {"negotiate in tcp port 22", "permit in tcp port 22", "newly permitted  "},
+    };
+    char line[256], expected[256];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        char text[2][128];
+
+        for (unsigned k = 0; k < 2; k++)
+            (void)snprintf(text[k], sizeof(text[k]), "policy \"P\" { rule \"R\" %s }",
+                           k ? cases[i].b : cases[i].a);
+        write_text("a.pw", text[0]);
+        write_text("b.pw", text[1]);
+        (void)snprintf(line, sizeof(line), "policy|diff|%s/a.pw|%s/b.pw", dir, dir);
+        (void)snprintf(expected, sizeof(expected),
+                       "%stcp from any to me port 22  (then matches \"R\")\n", cases[i].label);
+        run_cli(&env, line);
+        assert_int_equal(run.code, 6);
+        if (!strstr(run.out, expected))
+            fail_msg("'%s' is not in\n%s", expected, run.out);
+    }
+    write_text("a.pw", "policy \"P\" { rule \"A\" negotiate in tcp port 1 "
+                       "rule \"B\" permit inpass in tcp port 2 rule \"C\" block in tcp port 3 }");
+    (void)snprintf(line, sizeof(line), "policy|check|%s/a.pw", dir);
+    run_cli(&env, line);
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.err, "note: denied in the clear until the negotiation engine is "
+                                 "configured: \"A\" and 1 more\n");
+}
+
 static void test_check(void **state)
 {
     char line[256], expected[2048];
@@ -406,6 +446,34 @@ static void test_check(void **state)
     assert_non_null(strstr(run.out, "\"schema\":\"portward.policy-check/1\""));
     assert_non_null(strstr(run.out, "\"kind\":\"overlap\""));
     assert_non_null(strstr(run.out, "\"line\":4,\"column\":5"));
+}
+
+/* Attributes and rules without filters are words only: no finding, no packet. */
+static void test_attributes(void **state)
+{
+    char line[256];
+
+    (void)state;
+    write_text("a.pw", "policy \"Web\" attribute mm-pfs \"yes\" {\n"
+                       "    rule \"Later\" attribute filterlist \"none\" { }\n"
+                       "    rule \"SMB\" attribute filterlist \"smb\" block in tcp port 445\n"
+                       "}\n");
+    write_text("b.pw", "policy \"Web\" {\n"
+                       "    rule \"SMB\" block in tcp port 445\n"
+                       "    rule \"Empty\" { }\n"
+                       "}\n");
+    (void)snprintf(line, sizeof(line), "policy|check|%s/a.pw", dir);
+    run_cli(&env, line);
+    assert_int_equal(run.code, 0);
+    assert_non_null(strstr(run.out, "/a.pw: valid, 2 rules, 0 warnings\n"));
+    (void)snprintf(line, sizeof(line), "policy|diff|%s/a.pw|%s/b.pw", dir, dir);
+    run_cli(&env, line);
+    assert_int_equal(run.code, 0);
+    assert_string_equal(run.out, "- attribute mm-pfs \"yes\"\n"
+                                 "- rule \"Later\" attribute filterlist \"none\"\n"
+                                 "- rule \"SMB\" attribute filterlist \"smb\"\n"
+                                 "+ rule \"Empty\"\n"
+                                 "no packet changes its verdict\n");
 }
 
 /* The sample of cli.md 5. */
@@ -472,7 +540,9 @@ int main(void)
         cmocka_unit_test(test_save_refused),
         cmocka_unit_test(test_diff),
         cmocka_unit_test(test_diff_of_files),
+        cmocka_unit_test(test_negotiate),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_attributes),
         cmocka_unit_test(test_check_rejects),
     };
 

@@ -157,6 +157,40 @@ static void test_list(void **state)
     expect(0, "GET /v1/filters?layer=local&policy=A%2FB&all=1\n", "", "");
 }
 
+static void test_config(void **state)
+{
+    static const char all[] =
+        OK(43,
+           "{\"settings\":[{\"key\":\"boot.mode\",\"value\":null,\"source\":\"default\"},"
+           "{\"key\":\"filter.exempt\",\"value\":\"0\",\"source\":\"database\"},"
+           "{\"key\":\"mpp.x\",\"value\":\"\",\"source\":\"database\"}]}",
+           "");
+
+    (void)state;
+    with("config|show", all);
+    expect(0, "GET /v1/settings\n",
+           "KEY            VALUE  SOURCE\n"
+           "boot.mode      -      default\n"
+           "filter.exempt  0      database\n"
+           "mpp.x          \"\"     database\n",
+           "");
+    with("config|show|a&b|--no-header", OK(43, "{\"settings\":[]}", ""));
+    expect(0, "GET /v1/settings?key=a%26b\n", "", "");
+    with("config|reset|filter.exempt|--dry-run|--reason|r",
+         OK(43,
+            "{\"results\":[{\"change\":\"deleted\"}],\"elapsed_ms\":1,\"interfaces\":1,"
+            "\"preview\":{\"equal\":true,\"complete\":true,\"arms\":false,\"disarms\":false,"
+            "\"connections\":0,\"changes\":[]}}",
+            ""));
+    expect(0,
+           "POST /v1/batch {\"reason\":\"r\",\"dry_run\":true,\"ops\":[{\"op\":\"setting\","
+           "\"key\":\"filter.exempt\"}]}\n",
+           "would reset    filter.exempt\n"
+           "no packet changes its verdict\n"
+           "nothing changed\n",
+           "");
+}
+
 static void test_list_colour(void **state)
 {
     static const char answer[] = OK(43, "{\"filters\":[" BLOCK_445 "]}", "");
@@ -509,16 +543,27 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_block),         cmocka_unit_test(test_block_until_reboot),
-        cmocka_unit_test(test_permit),        cmocka_unit_test(test_error_of_agent),
-        cmocka_unit_test(test_exit_of_agent), cmocka_unit_test(test_list),
-        cmocka_unit_test(test_list_colour),   cmocka_unit_test(test_delete),
-        cmocka_unit_test(test_flush),         cmocka_unit_test(test_policy_list),
-        cmocka_unit_test(test_policy_show),   cmocka_unit_test(test_policy_load),
-        cmocka_unit_test(test_policy_assign), cmocka_unit_test(test_policy_unassign),
-        cmocka_unit_test(test_policy_delete), cmocka_unit_test(test_rule),
-        cmocka_unit_test(test_explain),       cmocka_unit_test(test_explain_no_filter),
-        cmocka_unit_test(test_counters),      cmocka_unit_test(test_status),
+        cmocka_unit_test(test_block),
+        cmocka_unit_test(test_block_until_reboot),
+        cmocka_unit_test(test_permit),
+        cmocka_unit_test(test_error_of_agent),
+        cmocka_unit_test(test_exit_of_agent),
+        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_config),
+        cmocka_unit_test(test_list_colour),
+        cmocka_unit_test(test_delete),
+        cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_policy_list),
+        cmocka_unit_test(test_policy_show),
+        cmocka_unit_test(test_policy_load),
+        cmocka_unit_test(test_policy_assign),
+        cmocka_unit_test(test_policy_unassign),
+        cmocka_unit_test(test_policy_delete),
+        cmocka_unit_test(test_rule),
+        cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_explain_no_filter),
+        cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_status),
         cmocka_unit_test(test_control_bytes),
     };
 

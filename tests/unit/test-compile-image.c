@@ -60,11 +60,15 @@ static void test_header_and_refusals(void **state)
     assert_int_equal(stats.size_bytes, (uint64_t)img.n_lines * IMG_LINE_BYTES);
     assert_int_equal(stats.seed_tries, 1);
     image_done(&img);
-    ADD(&s, ACTION_NEGOTIATE, PROTO_TCP, .dst = "me", .dport = "81");
+    struct filter kept = *s.v[0].filter; /* a view: nothing of it is freed */
+    kept.keep_state = true;
+    const struct filter *enforced = s.v[0].filter;
+    s.v[0].filter = &kept;
     e = set_effective(&s);
     struct diag d;
     assert_int_equal(compile_image(&e, &o, &d, &img, NULL), -EOPNOTSUPP);
-    assert_string_equal(d.message, "not enforced here: negotiate");
+    assert_string_equal(d.message, "not enforced here: keep state");
+    s.v[0].filter = enforced;
     set_done(&s);
 }
 

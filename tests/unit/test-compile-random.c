@@ -74,7 +74,7 @@ static struct winner judge(const struct set *s, const struct packet *p, bool src
     for (size_t i = 0; i < s->n; i++) {
         const struct effective_filter *ef = &s->v[i];
         const struct filter *f = ef->filter;
-        if (f->action == ACTION_PERMIT && ef->deadline_ns != 0 && ef->deadline_ns <= NOW)
+        if (filter_effect(f) == ACTION_PERMIT && ef->deadline_ns != 0 && ef->deadline_ns <= NOW)
             continue;
         uint64_t w = match(f, p, src_me, dst_me, false);
         uint64_t twin = f->mirrored ? match(f, p, src_me, dst_me, true) : 0;

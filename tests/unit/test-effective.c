@@ -29,6 +29,9 @@ static void test_armed(void **state)
     assert_true(effective_is_armed(&e));
     v[1].filter = &negotiate;
     assert_true(effective_is_armed(&e));
+    permit.inpass = true; /* denies in the clear */
+    e.n = 1;
+    assert_true(effective_is_armed(&e));
 }
 
 static void test_default_settings(void **state)

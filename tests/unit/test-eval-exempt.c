@@ -213,8 +213,11 @@ static void test_ike(void **state)
     static const struct row rows[] = {
         {"IKE", IN, 17, "10.0.0.2", 500, "192.0.2.1", 500, "ike"},
         {"behind NAT", IN, 17, "10.0.0.2", 7, "192.0.2.1", 4500, "ike"},
-        {"answer of the peer", IN, 17, "10.0.0.2", 4500, "192.0.2.1", 7, "ike"},
         {"out", OUT, 17, "192.0.2.1", 500, "10.0.0.2", 500, "ike"},
+        {"asking from any port", OUT, 17, "192.0.2.1", 7, "10.0.0.2", 500, "ike"},
+        {"answering behind NAT", OUT, 17, "192.0.2.1", 4500, "10.0.0.2", 7, "ike"},
+        {"a source port that anybody may choose", IN, 17, "10.0.0.2", 500, "192.0.2.1", 7, NULL},
+        {"the same, NAT", IN, 17, "10.0.0.2", 4500, "192.0.2.1", 53, NULL},
         {"another host", IN, 17, "203.0.113.7", 500, "192.0.2.1", 500, NULL},
         {"another port", IN, 17, "10.0.0.2", 501, "192.0.2.1", 501, NULL},
         {"TCP", IN, 6, "10.0.0.2", 500, "192.0.2.1", 500, NULL},
@@ -226,6 +229,38 @@ static void test_ike(void **state)
         x.settings.exempt = level;
         check_rows(&x, rows, ARRAY_SIZE(rows));
     }
+    x.f[x.e.n - 1].action = ACTION_PERMIT; /* inpass wants answers secured: IKE as well */
+    x.f[x.e.n - 1].inpass = true;
+    check_rows(&x, rows, ARRAY_SIZE(rows));
+    x.f[x.e.n - 1].inpass = false;
+    check_rows(&x, &(struct row){"permit", IN, 17, "10.0.0.2", 5, "192.0.2.1", 500, NULL}, 1);
+    fixture_done(&x);
+}
+
+/* Any: this host may be meant. Neither me nor any: forwarded, only to the ports. */
+static void test_ike_any_and_forwarded(void **state)
+{
+    (void)state;
+    static const struct row any[] = {
+        {"in", IN, 17, "10.0.0.2", 7, "192.0.2.1", 500, "ike"},
+        {"answer", OUT, 17, "192.0.2.1", 4500, "10.0.0.2", 7, "ike"},
+        {"from 500", IN, 17, "10.0.0.2", 500, "192.0.2.1", 7, NULL},
+        {"IPv6", IN, 17, "fe80::2", 500, "fe80::1", 500, "ike"},
+    };
+    static const struct row pair[] = {
+        {"there", IN, 17, "10.0.0.2", 7, "203.0.113.9", 500, "ike"},
+        {"back", IN, 17, "203.0.113.9", 500, "10.0.0.2", 4500, "ike"},
+        {"from 500", IN, 17, "10.0.0.2", 500, "203.0.113.9", 7, NULL},
+        {"others", IN, 17, "10.0.0.3", 7, "203.0.113.9", 500, NULL},
+    };
+    struct fixture x;
+    block_everything(&x);
+    fixture_add(&x, ACTION_NEGOTIATE, PROTO_TCP, "any", "", "any", "80");
+    check_rows(&x, any, ARRAY_SIZE(any));
+    fixture_done(&x);
+    block_everything(&x);
+    fixture_add(&x, ACTION_NEGOTIATE, PROTO_ANY, "10.0.0.2", "", "203.0.113.9", "");
+    check_rows(&x, pair, ARRAY_SIZE(pair));
     fixture_done(&x);
 }
 
@@ -311,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_dhcp_client),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_ike),
+        cmocka_unit_test(test_ike_any_and_forwarded),
         cmocka_unit_test(test_failsafe),
         cmocka_unit_test(test_tiers),
     };

@@ -443,6 +443,9 @@ static void test_deadlines(void **state)
     check("an expired block stays", eval_packet(&x.e, &p, 1000), DROP_TIMED_BLOCK, 1);
     x.f[0].action = ACTION_NEGOTIATE;
     check("so does negotiate", eval_packet(&x.e, &p, 1000), DROP_NO_SA, 0);
+    x.f[0].action = ACTION_PERMIT;
+    x.f[0].inpass = true;
+    check("and inpass, which demands it", eval_packet(&x.e, &p, 1000), DROP_NO_SA, 0);
     fixture_done(&x);
 }
 
@@ -463,7 +466,10 @@ static void test_negotiate_and_inpass(void **state)
     check("secured out", eval_packet(&x.e, &out, 1), DROP_NONE, 0);
     in.meta.secured = out.meta.secured = false;
     in.dport = out.sport = 81;
-    check("inpass, clear in", eval_packet(&x.e, &in, 1), DROP_NONE, 1);
+    /* Without an engine nothing secures the answers: denied in both directions. */
+    check("inpass, clear in", eval_packet(&x.e, &in, 1), DROP_NO_SA, 1);
+    in.meta.secured = true;
+    check("inpass, secured in", eval_packet(&x.e, &in, 1), DROP_NONE, 1);
     check("inpass, clear answer", eval_packet(&x.e, &out, 1), DROP_NO_SA, 1);
     out.meta.secured = true;
     check("inpass, secured answer", eval_packet(&x.e, &out, 1), DROP_NONE, 1);

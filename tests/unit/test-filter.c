@@ -192,19 +192,23 @@ static void test_enforceable(void **state)
     struct diag d = {0};
     f.mirrored = f.override = true;
     assert_int_equal(filter_check_enforceable(&f, &d), 0);
+    struct filter negotiate = make(ACTION_NEGOTIATE, -1), inpass = make(ACTION_PERMIT, -1);
+    inpass.inpass = true; /* both deny in the clear, which needs no engine */
+    assert_int_equal(filter_check_enforceable(&negotiate, &d), 0);
+    assert_int_equal(filter_check_enforceable(&inpass, &d), 0);
     assert_int_equal(d.code, DIAG_NONE);
     char name[] = "x";
     struct filter bad[] = {
-        make(ACTION_PERMIT, -1), make(ACTION_BLOCK, -1),     make(ACTION_BLOCK, -1),
-        make(ACTION_BLOCK, -1),  make(ACTION_NEGOTIATE, -1), make(ACTION_PERMIT, -1),
+        make(ACTION_PERMIT, -1),
+        make(ACTION_BLOCK, -1),
+        make(ACTION_NEGOTIATE, -1),
+        make(ACTION_BLOCK, -1),
     };
-    static const char *const what[] = {"keep state", "log",       "on IFNAME",
-                                       "profile",    "negotiate", "inpass"};
+    static const char *const what[] = {"keep state", "log", "on IFNAME", "profile"};
     bad[0].keep_state = true;
     bad[1].log = true;
     bad[2].interface = name;
     bad[3].profile = PROFILE_DOMAIN;
-    bad[5].inpass = true;
     f.src = (struct addr){.kind = ADDR_NAME, .name = name}; /* resolved by the agent */
     f.dst.kind = ADDR_KEYWORD_DHCP;
     assert_int_equal(filter_check_enforceable(&f, &d), 0);
@@ -215,6 +219,19 @@ static void test_enforceable(void **state)
         assert_int_equal(d.code, DIAG_NOT_ENFORCED);
         assert_string_equal(d.message, expected);
         assert_int_equal(d.span[0].line, here.line);
+    }
+}
+
+static void test_effect(void **state)
+{
+    (void)state;
+    static const enum action actions[] = {ACTION_PERMIT, ACTION_NEGOTIATE, ACTION_BLOCK};
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
+        struct filter f = make(actions[i], PROTO_TCP);
+        assert_int_equal(filter_effect(&f), actions[i]);
+        f.inpass = true;
+        assert_int_equal(filter_effect(&f),
+                         actions[i] == ACTION_PERMIT ? ACTION_NEGOTIATE : actions[i]);
     }
 }
 
@@ -331,6 +348,7 @@ int main(void)
         cmocka_unit_test(test_names_in_permits),
         cmocka_unit_test(test_where_and_lengths),
         cmocka_unit_test(test_enforceable),
+        cmocka_unit_test(test_effect),
         cmocka_unit_test(test_copy_is_deep_and_equal),
         cmocka_unit_test(test_eq_sees_every_field),
     };

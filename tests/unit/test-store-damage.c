@@ -142,10 +142,10 @@ static void test_newer_version(void **state)
     struct fixture *f = *state;
     make_database(f);
     (void)fixture_sql(f, "PRAGMA user_version = 99");
-    expect_refused(f, "has version 99, this build knows versions up to 2");
+    expect_refused(f, "has version 99, this build knows versions up to 3");
     (void)fixture_sql(f, "PRAGMA user_version = 0");
     expect_refused(f, "has no version");
-    (void)fixture_sql(f, "PRAGMA user_version = 2");
+    (void)fixture_sql(f, "PRAGMA user_version = 3");
     fixture_open(f);
     fixture_expect_text(f, "Web", web);
 }

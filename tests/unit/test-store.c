@@ -442,7 +442,7 @@ static void test_reserve(void **state)
         assert_int_equal(store_begin(f->s, &d), 0);
         put(f, web, true);
         assert_int_equal(stat(wal, &before), 0);
-        assert_int_equal(store_reserve(f->s, &d), 0);
+        assert_int_equal(store_reserve(f->s, 0, &d), 0);
         assert_int_equal(stat(wal, &after), 0);
         assert_true(commit || after.st_size > before.st_size);
         assert_true(after.st_blocks * 512 >= after.st_size + 128 * 1024);

@@ -51,6 +51,35 @@ static void test_weights_of_the_documents(void **state)
     }
 }
 
+/* Field G: block over negotiate over permit; inpass, which demands negotiation, is one. */
+static void test_actions(void **state)
+{
+    (void)state;
+    static const struct {
+        enum action action;
+        bool inpass;
+        uint32_t weight;
+    } cases[] = {
+        {ACTION_BLOCK, false, 0x40006203},
+        {ACTION_NEGOTIATE, false, 0x40006202},
+        {ACTION_PERMIT, true, 0x40006202},
+        {ACTION_PERMIT, false, 0x40006201},
+    };
+    struct addr any = addr_any(), me = addr_me();
+    struct port_range port = {445, 445};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct filter f;
+        filter_init(&f);
+        f.action = cases[i].action;
+        f.inpass = cases[i].inpass;
+        f.proto = PROTO_TCP;
+        assert_int_equal(filter_weight(&f, &any, &me, NULL, &port), cases[i].weight);
+    }
+    assert_string_equal(weight_decider(cases[0].weight, cases[1].weight), "action");
+    assert_string_equal(weight_decider(cases[1].weight, cases[3].weight), "action");
+    assert_null(weight_decider(cases[1].weight, cases[2].weight));
+}
+
 static void test_addresses(void **state)
 {
     (void)state;
@@ -163,6 +192,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_weights_of_the_documents),
+        cmocka_unit_test(test_actions),
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_address_ranges),
         cmocka_unit_test(test_ports),

@@ -18,6 +18,7 @@
 
 struct sd_event;
 struct agent;
+struct renamed; /* text/text.h */
 
 struct agent_options {
     const char *config;      /* NULL = /etc/portward/portward.conf and conf.d/ beside it; may be
@@ -61,6 +62,10 @@ enum agent_change_kind {
     AGENT_RULE_DELETE,     /* policy, rule */
     AGENT_POLICY_ROLLBACK, /* policy, revision (0 = the one before) */
     AGENT_COUNTERS_RESET,  /* - */
+    AGENT_SETTING,         /* key, text: its value, NULL = back to the configuration file */
+    AGENT_LIBRARY,         /* text */
+    AGENT_SECRET,          /* key: its id, text: its value, NULL = remove */
+    AGENT_BATCH,           /* ops: all of them in one generation, or none */
     _AGENT_CHANGE_KIND_MAX,
 };
 
@@ -73,7 +78,16 @@ struct agent_change {
     bool create; /* AGENT_RULE_ADD: make the policy if it does not exist */
     bool persistent;
     uint32_t revision;
-    bool dry_run;           /* everything but the change: the answer says what would be */
+    const char *key;
+    const char *title;        /* AGENT_POLICY_LOAD: line for history, NULL = "load" */
+    const char *renamed_from; /* AGENT_POLICY_LOAD: the stored policy that this one continues */
+    const struct renamed *renamed_rules;
+    size_t n_renamed_rules;
+    bool unassign;                  /* AGENT_POLICY_DELETE: also if it is assigned */
+    const struct agent_change *ops; /* AGENT_BATCH; of each the members above count, no batches */
+    size_t n_ops;
+    uint64_t if_state; /* refuse (DIAG_STALE) if agent_state() is another one; 0 = do not ask */
+    bool dry_run;      /* everything but the change: the answer says what would be */
     uint64_t if_generation; /* refuse (DIAG_CONFLICT) if another one is in force; 0 = do not ask */
     struct author author;   /* author.reason: "reason" of the request; a reason in the text of the
                                filter wins over it */
@@ -124,11 +138,12 @@ void agent_warnings_done(struct agent_warnings *w);
 
 /* Packets that a change that was only tried would block or permit. */
 struct agent_packets {
-    bool blocked;  /* else permitted */
-    char *set;     /* in the notation of previews, one term a line; owned */
-    char *example; /* one of them; owned */
-    char id[16];   /* filter that would decide them, "" = none */
-    char *rule;    /* of that filter, NULL = none; owned */
+    bool blocked;   /* else permitted */
+    bool negotiate; /* after the change: denied unless negotiated */
+    char *set;      /* in the notation of previews, one term a line; owned */
+    char *example;  /* one of them; owned */
+    char id[16];    /* filter that would decide them, "" = none */
+    char *rule;     /* of that filter, NULL = none; owned */
 };
 struct agent_preview {
     bool made;     /* false: the change was not only tried */
@@ -148,6 +163,16 @@ struct agent_policy_change {
     const char *change; /* "added" "replaced" "none" */
     uint32_t revision, n_rules, n_filters;
     bool assigned; /* to any slot: the change is in force */
+};
+
+/* What one OP of a batch did: the members of struct agent_result of the same names. */
+struct agent_op_result {
+    enum agent_change_kind kind;
+    const char *change;
+    struct agent_filters filters, exceptions;
+    struct agent_policy_change *policies;
+    size_t n_policies;
+    char *name, *before; /* NULL = none */
 };
 
 /* Answer to a change. Everything is borrowed: valid during the call of agent_done_fn only. */
@@ -171,6 +196,10 @@ struct agent_result {
     char name[256];    /* (un)assigned policy; AGENT_FLUSH: assigned local policy; "" = none */
     char before[256];  /* AGENT_ASSIGN: the one assigned before, "" = none */
     size_t n_reset;    /* AGENT_COUNTERS_RESET */
+    bool has_op;       /* if err < 0: op number `op` of a batch is why */
+    size_t op;
+    struct agent_op_result *ops; /* AGENT_BATCH: one for each of its ops */
+    size_t n_ops;
     struct agent_warnings warnings;
 };
 typedef void (*agent_done_fn)(void *ctx, const struct agent_result *r);
@@ -181,6 +210,11 @@ typedef void (*agent_done_fn)(void *ctx, const struct agent_result *r);
 enum { AGENT_QUEUE_MAX = 256 };
 _must_check_ int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done,
                               void *ctx, struct diag *d, uint64_t *ret_id);
+/* Ends the agent in the orderly way, as SIGTERM does. */
+_must_check_ int agent_stop(struct agent *a);
+/* Writes how it was started to <runtime-dir>/agent.args (NUL after each argument): who starts it
+ * again takes the same options. A failure is an event only. */
+void agent_remember_arguments(struct agent *a, int argc, char *const *argv);
 /* The asker went away: done will not be called. The change itself goes on. */
 void agent_forget(struct agent *a, uint64_t id);
 
@@ -212,6 +246,28 @@ struct agent_text_query {
 _must_check_ int agent_policy_text(struct agent *a, const struct agent_text_query *q,
                                    struct diag *d, char **ret_text, char ret_name[256],
                                    uint32_t *ret_revision);
+/* The policy with its identities, of an old revision those that it had; owned. */
+_must_check_ int agent_policy_get(struct agent *a, const struct agent_text_query *q, struct diag *d,
+                                  struct policy **ret);
+/* Another number after every change of anything stored or dynamic, never 0. */
+_must_check_ int agent_state(struct agent *a, struct diag *d, uint64_t *ret);
+_must_check_ int agent_library(struct agent *a, struct diag *d, char **ret); /* owned */
+/* Settings with their values and where these come from; key NULL = all. DIAG_UNKNOWN_OBJECT. */
+struct agent_setting {
+    char *key;
+    char *value;  /* NULL = none is set */
+    char *source; /* "FILE:LINE", "database", "default" */
+};
+struct agent_settings {
+    struct agent_setting *v; /* sorted by key */
+    size_t n, cap;
+};
+void agent_settings_done(struct agent_settings *l);
+_must_check_ int agent_settings(struct agent *a, const char *key, struct diag *d,
+                                struct agent_settings *ret);
+/* Local unicast addresses without loopback as text, IPv4 first, ascending; owned array of owned
+ * strings. */
+_must_check_ int agent_host_addresses(struct agent *a, char ***ret, size_t *ret_n);
 /* Revisions of a policy, or with NULL the trail of all changes; see store_history(). */
 _must_check_ int agent_history(struct agent *a, const char *policy, uint32_t limit, struct diag *d,
                                struct history *ret);

@@ -25,6 +25,7 @@ enum diag_code {
     DIAG_NAME_PERMIT,    /* permit with a name, without port or keep state */
     DIAG_UNKNOWN_OBJECT, /* no such policy, rule, filter */
     DIAG_CONFLICT,       /* exists already, stale generation, policy is assigned */
+    DIAG_STALE,          /* something was changed since the caller read what he changes */
     DIAG_USAGE,          /* wrong use of a command */
     DIAG_AGENT,          /* agent not running or not answering */
     DIAG_PERMISSION,

@@ -12,6 +12,7 @@ enum cli_command_flags {
     CMD_MUTATES = 1, /* gives the options of SCOPE_MUTATES */
     CMD_OFFLINE = 2, /* also says something useful without the agent */
     CMD_ASKS = 4,    /* puts a question: without a terminal it needs -y */
+    CMD_FOREIGN = 8, /* what follows its first word is not parsed here */
 };
 
 struct cli_command {
@@ -61,3 +62,9 @@ int cmd_rule_add(struct cli *c);
 int cmd_rule_delete(struct cli *c);
 int cmd_explain(struct cli *c);
 int cmd_counters(struct cli *c);
+int cmd_config_show(struct cli *c);
+int cmd_config_reset(struct cli *c);
+/* Of env->dialects. */
+int cmd_dialect_compat(struct cli *c);
+int cmd_dialect_import(struct cli *c);
+int cmd_dialect_export(struct cli *c);

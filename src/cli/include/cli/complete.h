@@ -14,10 +14,13 @@ enum cli_word_kind {
     WORD_POLICY,  /* names of stored policies */
     WORD_RULE,    /* names of the rules of the policy before it */
     WORD_IDS,     /* ids of dynamic filters */
+    WORD_SETTING, /* keys of settings */
     WORD_GRAMMAR, /* filter or packet: interfaces behind "on" */
 };
 /* The word at place `index` behind the command's name. */
 enum cli_word_kind cli_word_kind(const struct cli_command *cmd, int index);
+/* What the synopsis says of it; *ret_len bytes, 0 = nothing. */
+const char *cli_word_token(const struct cli_command *cmd, int index, size_t *ret_len);
 /* The value of an option that takes one. */
 enum cli_word_kind cli_value_kind(const struct cli_option *o);
 

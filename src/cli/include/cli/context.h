@@ -121,6 +121,8 @@ void cli_put_quoted(struct cli *c, const char *text);
 void cli_table_add_rule(struct cli_table *t, const json_t *filter);
 /* "added s19 to "Block RPC Ports" revision 9; generation 48"; verb "" if it stands there. */
 void cli_put_rule_change(struct cli *c, const char *verb, const char *join, const json_t *data);
+/* "stored "Web" revision 3 (2 rules, 0 warnings), not assigned": an element of `policies`. */
+void cli_put_stored(struct cli *c, const json_t *policy, size_t n_warnings);
 void cli_put_styled(struct cli *c, enum cli_style style, const char *text);
 enum cli_style cli_action_style(const char *action);
 /* "generation 43 active on 3 interfaces in 9 ms" */

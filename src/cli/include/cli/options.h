@@ -44,6 +44,13 @@ enum cli_option_id {
     OPT_RESET,
     OPT_PROMETHEUS,
     OPT_LIMIT,
+    OPT_OUTPUT,
+    OPT_MAP,
+    OPT_ALL_RANGES,
+    OPT_PASTE,
+    OPT_RUN,
+    OPT_BATCH,
+    OPT_ENCODING,
     _OPT_MAX,
 };
 

@@ -14,6 +14,8 @@ struct cli_policy_text {
     bool is_stored;
     struct policy_list policies; /* at least one */
 };
+/* Whether a word that may be either names a file. */
+bool cli_is_policy_file(const char *word);
 void cli_policy_text_done(struct cli_policy_text *t);
 /* word: "-", a file (one that exists, a word with '/' or one that ends in ".pw"), or NAME or
  * NAME@REV of a stored policy. Syntax errors are shown; 0 or the exit code. c->source points into

@@ -68,11 +68,24 @@ struct catalog_source {
 };
 
 /* A policy in the catalog: what it was and what it is now. */
+struct catalog_rule_id { /* a rule as stored: how a renamed one is known again */
+    struct guid guid;
+    char *name;
+};
 struct catalog_policy {
-    struct policy *now;    /* NULL = deleted (or never there) */
-    char *before;          /* canonical text as stored, NULL = not stored */
+    struct policy *now; /* NULL = deleted */
+    char *before;       /* canonical text as stored, NULL = not stored */
+    struct catalog_rule_id *rules_before;
+    size_t n_rules_before;
     char before_name[256]; /* stored spelling; differs from now->name after a rename */
     char change[128];      /* line for history: what the last command did; "" = "load" */
+};
+
+/* Hashes of names beside an array, so that looking one of 10,000 up reads 40 KB and not all of
+ * them. Kept by the catalog; an array that grew without it is caught up with. */
+struct catalog_index {
+    uint32_t *v;
+    size_t n, cap;
 };
 
 struct catalog {
@@ -87,6 +100,8 @@ struct catalog {
     size_t n_lists, cap_lists;
     struct filter_action *actions;
     size_t n_actions, cap_actions;
+    struct catalog_index list_index, action_index, dynamic_index;
+    struct catalog *stored; /* the library as it was, made when it is asked for */
 
     bool has_assigned[_CATALOG_SLOT_MAX];
     char assigned_before[_CATALOG_SLOT_MAX][256], assigned[_CATALOG_SLOT_MAX][256]; /* "" none */
@@ -160,8 +175,9 @@ _must_check_ int catalog_action_rename(struct catalog *c, const char *name, cons
                                        struct diag *d);
 /* Takes *f over. */
 _must_check_ int filter_list_add_filter(struct filter_list *l, struct filter *f);
-/* The library as text, and back: `filterlist "NAME" [description ..] { filters }` and
- * `filteraction "NAME" ... { action }`, the same words as in policies. */
+/* The library as text, and back, in the grammar of policies: policy "filterlists", whose rules are
+ * the lists, and policy "filteractions", whose rules have one filter from any to any; attributes
+ * guid, description and those of the action. More than 4000 lists go on in "filterlists 2". */
 _must_check_ int catalog_library_print(const struct catalog *c, struct strbuf *out);
 _must_check_ int catalog_library_parse(struct catalog *c, const char *text, size_t len,
                                        struct diag *d);

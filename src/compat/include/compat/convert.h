@@ -14,6 +14,7 @@ enum convert_format {
 };
 /* "text", "reg", "netsh", "ipseccmd"; ipsecpol is read as ipseccmd. -1 if unknown. */
 int convert_format_from_name(const char *name);
+const char *convert_format_name(enum convert_format format);
 /* By content (magic line, first words), the name only as a help. -1 if it cannot be told. */
 int convert_guess(const char *name, const char *data, size_t len);
 
@@ -22,6 +23,7 @@ struct convert_options {
     const char *name;       /* stores a single policy under this name; NULL = its own */
     bool strict;            /* what cannot be carried over is an error (7) */
     bool all_ranges;        /* mpp.md 3.2 */
+    bool assign;            /* the policy that the file says is assigned is assigned here, too */
     const char *const *map; /* "GUID=IFNAME" */
     size_t n_map;
 };
@@ -43,6 +45,12 @@ void convert_losses_done(struct convert_losses *l);
 _must_check_ int convert_write(enum convert_format format, struct catalog *c,
                                const struct policy *p, bool assigned, struct strbuf *out,
                                struct convert_losses *l);
-/* The registry form of everything: convert_write() of all given policies in one file needs one
- * header. */
+/* What stands before the first policy of a file: header of a .reg file, comment of a script. */
 _must_check_ int convert_write_begin(enum convert_format format, struct strbuf *out);
+/* A whole file of all policies of c, with the assignment: begins as convert_write_begin() does. */
+_must_check_ int convert_write_all(enum convert_format format, struct catalog *c,
+                                   struct strbuf *out, struct convert_losses *l, struct diag *d);
+/* The bytes of the file: UTF-16LE with byte order mark and CRLF for .reg, else the text itself.
+ * *ret owned, with a NUL behind it. */
+_must_check_ int convert_encode(enum convert_format format, const struct strbuf *text, char **ret,
+                                size_t *ret_len);

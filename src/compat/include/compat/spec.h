@@ -16,5 +16,4 @@ _must_check_ int ipsec_spec_parse(struct tool_run *t, const char *word, struct d
                                   struct ipsec_spec *ret);
 /* The same packets as one or more words, one per line; what cannot be said is -EOPNOTSUPP and
  * *ret_why (static text). */
-_must_check_ int ipsec_spec_print(const struct filter *f, struct strbuf *out,
-                                  const char **ret_why);
+_must_check_ int ipsec_spec_print(const struct filter *f, struct strbuf *out, const char **ret_why);

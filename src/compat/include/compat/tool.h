@@ -25,11 +25,19 @@ struct tool_filter { /* a filter in force */
     struct guid guid;
     uint64_t packets, bytes;
 };
+void tool_filters_free(struct tool_filter *v, size_t n); /* the array, too */
+/* An interface whose packets the kernel filters although no agent runs. */
+struct tool_pin {
+    char name[16]; /* "" = it has no name any more */
+    bool in, out;
+};
 struct tool_host {
     void *ctx;
     int (*filters)(void *ctx, struct diag *d, struct tool_filter **ret, size_t *ret_n);
     /* Local unicast addresses without loopback, IPv4 first, ascending; array owned. */
     int (*addresses)(void *ctx, struct diag *d, struct addr **ret, size_t *ret_n);
+    /* What the kernel enforces when no agent can be asked; array owned. NULL = not known. */
+    int (*pins)(void *ctx, struct diag *d, struct tool_pin **ret, size_t *ret_n);
     /* GET of any other question, for show and stats; new json_t reference as void *. */
     int (*ask)(void *ctx, const char *target, struct diag *d, void **ret_json);
     /* State of this user kept by the agent for an hour (netsh set store, set batch). value NULL
@@ -65,11 +73,14 @@ struct tool_run {
     struct tool_remark *remarks;
     size_t n_remarks, cap_remarks;
     enum tool_after after;
-    bool partly;       /* done, but with findings: exit 6 */
-    bool overridden;   /* stored, but the domain policy is in force: exit 9 */
-    int exit;          /* exit code of a tool that decides it itself (netdiag without agent: 3);
-                          only looked at if run() returned 0 */
-    const char *word;  /* argument that the last diagnostic's span points into; borrowed */
+    bool partly;     /* done, but with findings: exit 6 */
+    bool overridden; /* stored, but the domain policy is in force: exit 9 */
+    int exit;        /* exit code of a tool that decides it itself (netdiag without agent: 3);
+                        only looked at if run() returned 0 */
+    bool print_out;  /* out is printed although the tool failed (netsh: "ERR ...") */
+    const char *session_clear; /* key to be removed once the change is made (set batch); static */
+    const char *word;          /* argument that the last diagnostic's span points into; borrowed */
+    char *line; /* owned: what word points to if it is no argument (a line of a script) */
 };
 void tool_run_init(struct tool_run *t, struct catalog *c, const struct tool_host *host);
 void tool_run_done(struct tool_run *t);
@@ -78,7 +89,8 @@ void tool_run_done(struct tool_run *t);
  * -EINVAL with *d. Everything else returns 0 or -ENOMEM. */
 _must_check_ int tool_remark(struct tool_run *t, enum tool_note_kind kind, struct diag *d,
                              const char *fmt, ...) _printf_(4, 5);
-/* diag_fail_at() for a place in one argument: t->word = word, the span is offset (bytes) and len. */
+/* diag_fail_at() for a place in one argument: t->word = word, the span is offset (bytes) and len.
+ */
 int tool_fail_at(struct tool_run *t, struct diag *d, const char *word, size_t offset, size_t len,
                  enum diag_code code, const char *fmt, ...) _printf_(7, 8);
 

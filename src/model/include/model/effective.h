@@ -25,7 +25,7 @@ struct effective_filter {
     enum layer layer;
     uint32_t counter_id;       /* COUNTER_NONE = not counted */
     uint64_t deadline_ns;      /* boot-time clock, 0 = none; a permit past it no longer matches, a
-                                  block past it still does */
+                                  block or negotiate past it still does */
     const char *policy, *rule; /* names for people, NULL for dynamic filters */
 };
 
@@ -35,5 +35,5 @@ struct effective {
     const struct filter_settings *settings;
     const struct host *host;
 };
-/* Armed: any block or negotiate filter is in force (datapath.md 1). */
+/* Armed: any block, negotiate or inpass filter is in force (datapath.md 1). */
 bool effective_is_armed(const struct effective *e);

@@ -40,13 +40,16 @@ void filter_freep(struct filter **f);
 _must_check_ int filter_copy(const struct filter *f, struct filter *ret);
 /* Same packets, action and qualifiers; identity, place and description are not compared. */
 bool filter_eq(const struct filter *a, const struct filter *b);
+/* What it does to packets in the clear: `permit inpass` demands negotiation like `negotiate`, and
+ * without an engine both are denied (policy.md 1, windows.md 1.1). Field G of the weight. */
+enum action filter_effect(const struct filter *f);
 /* Checks what the grammar alone cannot: families of both sides, ports and ICMP types with a
  * fitting protocol, override only with block, the rule of names in permits (policy.md 1).
  * 0, or negative with *d filled at f->at. Every constructor of filters ends here. */
 _must_check_ int filter_validate(const struct filter *f, struct diag *d);
 /* Names the first construct that this build parses and stores but does not enforce (keep
- * state, log, on IF, profile, negotiate, inpass): 0 if none, else -EOPNOTSUPP with
- * DIAG_NOT_ENFORCED "not enforced here: keep state". */
+ * state, log, on IF, profile): 0 if none, else -EOPNOTSUPP with DIAG_NOT_ENFORCED "not enforced
+ * here: keep state". negotiate and inpass are enforced without an engine: by denying. */
 _must_check_ int filter_check_enforceable(const struct filter *f, struct diag *d);
 /* FAMILY_ANY, or the one family it can match. */
 enum family filter_family(const struct filter *f);

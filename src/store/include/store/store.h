@@ -9,6 +9,7 @@
 #include "model/policy.h"
 
 struct store;
+struct renamed; /* text/text.h */
 
 struct author {
     uint32_t uid;
@@ -50,9 +51,21 @@ struct policy_put {
     bool replace;
     const char *source;
     const char *change;
+    /* Stored name of the policy that p continues under another one, NULL = none: it keeps GUID,
+     * assignment and history, which goes on with a line `rename from "OLD"` before the change
+     * (which may be NULL then). replace is implied. DIAG_CONFLICT if another policy has the new
+     * name. */
+    const char *renamed_from;
+    /* Rules that had another name in the stored policy: they keep GUID, and ids of equal filters.
+     */
+    const struct renamed *renamed_rules;
+    size_t n_renamed_rules;
 };
 _must_check_ int store_policy_put(struct store *s, struct policy *p, const struct policy_put *o,
                                   const struct author *a, struct diag *d, bool *ret_changed);
+/* The same with a new name and nothing else. Its loaded text is gone (it says the old name). */
+_must_check_ int store_policy_rename(struct store *s, const char *old_name, const char *new_name,
+                                     const struct author *a, struct diag *d);
 /* DIAG_CONFLICT while assigned. History and audit keep the text. */
 _must_check_ int store_policy_delete(struct store *s, const char *name, const struct author *a,
                                      struct diag *d);
@@ -101,24 +114,29 @@ void store_rollback(struct store *s);
  * byte of any file is written from here to there. */
 _must_check_ int store_begin_dry(struct store *s, struct diag *d);
 /* Between the changes and what they cause in the kernel: writes them to the log, uncommitted,
- * and reserves the room that the commit needs. A full disk shows here, not after the flip.
+ * and reserves the room that the commit needs, and `more` bytes of rows that are still to come. A
+ * full disk shows here, not after the flip.
  * On failure the caller rolls back. */
-_must_check_ int store_reserve(struct store *s, struct diag *d);
+_must_check_ int store_reserve(struct store *s, uint64_t more, struct diag *d);
 
 /* Audit row of a change that is not a policy change (block, flush, ...). */
 _must_check_ int store_audit(struct store *s, const struct author *a, const char *change,
                              const char *object, uint64_t generation, struct diag *d);
 /* Numbers the generation of the last revision written (for history), after the flip. */
 _must_check_ int store_set_generation(struct store *s, uint64_t generation, struct diag *d);
+/* 1 if a change that made this generation was committed, 0 if none was. */
+_must_check_ int store_generation_is_recorded(struct store *s, uint64_t generation, struct diag *d);
 /* Counter that never goes back: last generation number. */
 _must_check_ int store_next_generation(struct store *s, struct diag *d, uint64_t *ret);
 
-/* Counts every change of anything stored, also those of other connections: whoever has read several
- * objects can say of which state. */
+/* Another, higher number after every change of anything stored and every row of the trail, never 0:
+ * whoever has read several objects can say of which state. A change that was rolled back may raise
+ * it, one that was only tried does not. Generations do not count. */
 _must_check_ int store_state(struct store *s, struct diag *d, uint64_t *ret);
 
 /* The library of the dialects: shared filter lists and filter actions, one text that this module
- * does not look into. "" if there is none; owned by the caller. Putting writes an audit row. */
+ * does not look into. "" if there is none; owned by the caller. Putting writes an audit row; here
+ * and below, putting what is there is no change and writes none. */
 _must_check_ int store_library_get(struct store *s, struct diag *d, char **ret);
 _must_check_ int store_library_put(struct store *s, const char *text, const struct author *a,
                                    struct diag *d);
@@ -133,12 +151,12 @@ struct store_settings {
 };
 void store_settings_done(struct store_settings *l);
 _must_check_ int store_settings_get(struct store *s, struct diag *d, struct store_settings *ret);
-/* value NULL removes. Writes an audit row. */
+/* value NULL removes. Writes an audit row, "set" or "unset". */
 _must_check_ int store_setting_put(struct store *s, const char *key, const char *value,
                                    const struct author *a, struct diag *d);
 
 /* Preshared keys, by the UUID that an attribute names. Never listed, never printed; the audit row
- * holds the id only. */
+ * holds the id only. value NULL removes. */
 _must_check_ int store_secret_put(struct store *s, const char *id, const char *value,
                                   const struct author *a, struct diag *d);
 /* Owned; whoever frees it clears it first (explicit_bzero()). -ENOENT. */

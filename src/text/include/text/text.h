@@ -45,6 +45,8 @@ _must_check_ int text_print_packet(const struct packet *p, struct strbuf *out);
 /* One address / a quoted string as the grammar writes them. */
 int text_print_addr(const struct addr *a, struct strbuf *out);
 int text_print_string(const char *s, struct strbuf *out);
+/* ` attribute KEY "VALUE"` of each, with the blank before it. */
+int text_print_attributes(const struct attributes *a, struct strbuf *out);
 
 /* [safety] failsafe = ...: "tcp/22 from 192.0.2.0/24, udp/53 from any". */
 struct filter_settings;
@@ -59,6 +61,14 @@ _must_check_ int text_join_words(int n, char *const *words, struct strbuf *out);
  * GUID and handle of an equal filter (by canonical text) of that rule, so that counters go on
  * (policy.md 5). */
 _must_check_ int text_inherit_ids(struct policy *fresh, const struct policy *old);
+/* The same where rules were renamed meanwhile: a rule `now` takes from the old rule `before`, and a
+ * rule that is new under a name that another one gave up takes nothing. Rules that have a GUID
+ * keep theirs. DIAG_CONFLICT if two rules say that they were the same one. */
+struct renamed {
+    const char *now, *before; /* borrowed */
+};
+_must_check_ int text_inherit_renamed(struct policy *fresh, const struct policy *old,
+                                      const struct renamed *v, size_t n, struct diag *d);
 
 /* Sets of packets in `A but B` notation (policy.md 8), one line for each term, lines ended by
  * '\n' but the last: "tcp from any but 10.1.1.0/24 to me port 445". At most max_lines, then a

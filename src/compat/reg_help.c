@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* compat/reg_help.c: what reg /? prints.
+ * Used by the table of tools and by reg.c. */
+#include "compat/tool.h"
+
+const char tool_reg_help[] =
+    "Sets, removes and shows the registry values that are settings here.\n"
+    "\n"
+    "reg add KEY /v NAME [/t TYPE] [/d DATA] [/s SEPARATOR] [/f]\n"
+    "reg delete KEY [/v NAME | /va] [/f]\n"
+    "reg query KEY [/v NAME]\n"
+    "\n"
+    "  /v   the value\n"
+    "  /va  all values of the key\n"
+    "  /t   REG_DWORD, REG_SZ (if not given), REG_EXPAND_SZ or REG_MULTI_SZ\n"
+    "  /d   the data; a REG_DWORD decimal or as 0x..., strings of a REG_MULTI_SZ\n"
+    "       separated by \\0\n"
+    "  /s   another separator, one character\n"
+    "  /f   accepted; there is no question\n"
+    "  /map GUID=INTERFACE  which interface a key Interfaces\\{GUID} speaks of\n"
+    "\n"
+    "Keys begin with HKLM or HKEY_LOCAL_MACHINE:\n"
+    "  SYSTEM\\CurrentControlSet\\Services\\IPSEC\n"
+    "      NoDefaultExempt, OperationMode\n"
+    "  SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters (and Tcpip6)\n"
+    "      EnableMPP, MPPExcludedPorts\n"
+    "  SYSTEM\\CurrentControlSet\\Services\\Tcpip\\Parameters\\Interfaces\\{GUID}\n"
+    "      DisableMPPOnIF (Tcpip6 as well)\n"
+    "  SYSTEM\\CurrentControlSet\\Services\\Rpc\\Linkage\n"
+    "      Bind\n"
+    "  SOFTWARE\\Microsoft\\Rpc\\Internet\n"
+    "      Ports, PortsInternetAvailable, UseInternetPorts: all three or none\n"
+    "  SYSTEM\\CurrentControlSet\\Services\\eventlog\\System\\tcpipv6\n"
+    "      EventMessageFile: accepted, no effect\n"
+    "\n"
+    "Policies and TCP/IP filtering are read from files: portward import reg FILE.\n"
+    "Exit status 1 for another key or a value that is not set, 2 for a wrong\n"
+    "command line, 6 if a part was left out, 7 for a value that is refused.\n";
