@@ -252,24 +252,28 @@ int ipsec_auth_parse(struct tool_run *t, const struct ipsec_args *a, struct diag
     return *ret ? 0 : -ENOMEM;
 }
 
+/* A name as the native grammar takes it in an address. */
+static bool is_name(const char *word)
+{
+    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(2 * LIMIT_NAME_BYTES);
+    _cleanup_(filter_done) struct filter f;
+    struct diag ignored;
+
+    filter_init(&f);
+    return strbuf_add(&text, "block from ") == 0 && text_print_string(word, &text) == 0 &&
+           strbuf_add(&text, " to any") == 0 &&
+           text_parse_filter(text.s, text.len, &ignored, &f) == 0 && f.src.kind == ADDR_NAME;
+}
+
 /* The other end as the native grammar takes a host or a name. */
 int ipsec_check_tunnel(struct tool_run *t, const char *word, struct diag *d, bool *ret_is_address)
 {
-    _cleanup_(filter_done) struct filter f;
-    char text[LIMIT_NAME_BYTES + 32];
-    struct diag ignored;
-    filter_init(&f);
-    bool plain = word[strspn(word, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                   "-._:")] == '\0';
-    if (plain && strlen(word) <= LIMIT_NAME_BYTES) {
-        size_t n = format_into(text, sizeof(text), "block from \"%s\" to any", word);
-        bool name = text_parse_filter(text, n, &ignored, &f) == 0;
-        enum family family;
-        struct ip ip;
-        *ret_is_address = ip_parse(word, strlen(word), &family, &ip) == 0;
-        if (*ret_is_address || (name && f.src.kind == ADDR_NAME))
-            return 0;
-    }
+    enum family family;
+    struct ip ip;
+
+    *ret_is_address = ip_parse(word, strlen(word), &family, &ip) == 0;
+    if (*ret_is_address || is_name(word))
+        return 0;
     int err = ipsec_fail(t, d, word, "'%s' is no end of a tunnel", word);
     diag_hint(d, "an address or a name, for example -t 192.0.2.1");
     return err;
