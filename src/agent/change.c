@@ -327,7 +327,7 @@ static void succeed(struct agent *a, struct job *j)
     if (j->kind == JOB_REQUEST && j->change.kind == AGENT_FILTER_ADD)
         show_subject(a, a->in_force, j);
     else if (j->kind == JOB_REQUEST && notes_are_for_policies(j) && j->result.flipped)
-        notes_for_policies(a->in_force, j);
+        notes_for_policies(a, a->in_force, j);
     batch_show(a, a->in_force, j);
     if (j->kind == JOB_RELOAD || j->settings_changed) {
         a->file_config = j->config;
@@ -468,7 +468,7 @@ static int preview(struct agent *a, struct job *j, struct diag *d)
     if (err == 0 && j->change.kind == AGENT_FILTER_ADD)
         show_subject(a, x, j);
     else if (err == 0 && notes_are_for_policies(j))
-        notes_for_policies(x, j);
+        notes_for_policies(a, x, j);
     if (err == 0)
         batch_show(a, x, j);
     counter_ids_rollback(a->ids);

@@ -263,7 +263,7 @@ _must_check_ int derived_add(const struct filter *f, enum tier tier, const char 
 
 /* notes.c: fills exceptions and warnings of an answer. */
 void notes_for_filter(struct agent *a, const struct desired *x, struct job *j, size_t index);
-void notes_for_policies(const struct desired *x, struct job *j);
+void notes_for_policies(struct agent *a, const struct desired *x, struct job *j);
 /* Of one filter of several: what notes_for_policies() does not say. */
 void notes_for_one(struct agent *a, const struct desired *x, struct job *j, size_t index);
 /* Equal filters, and those that differ only in their action, have the same. */

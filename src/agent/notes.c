@@ -84,27 +84,37 @@ static void find_conflicts(const struct desired *x, struct job *j, size_t index)
             warn_conflict(j, fresh, &x->e.v[i]);
 }
 
-/* A block of what this host sends does not cover what it forwards (policy.md 2). */
-static void note_forwarded(struct agent *a, struct job *j, const struct filter *f)
+static bool blocks_own(const struct filter *f)
+{
+    return f->action == ACTION_BLOCK && f->src.kind == ADDR_ME && f->dst.kind != ADDR_ME;
+}
+
+/* A block of what this host sends does not cover what it forwards (policy.md 2). f: one of the n
+ * that were added. */
+static void note_forwarded(struct agent *a, struct job *j, const struct filter *f, size_t n)
 {
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(MESSAGE_MAX);
     struct filter wider = *f; /* a view: nothing of it is freed */
-    if (f->action != ACTION_BLOCK || j->result.warnings.n >= NOTES_MAX || f->src.kind != ADDR_ME ||
-        f->dst.kind == ADDR_ME)
+    char more[64] = "";
+    if (j->result.warnings.n >= NOTES_MAX)
         return;
     wider.src = addr_any();
     if (text_print_filter(&wider, &text) < 0)
         return;
+    if (n > 1)
+        format_into(more, sizeof(more), " (the first of %zu such filters)", n);
     warning_add(&j->result.warnings, "forwarded-not-covered", NULL,
-                "forwarded traffic%s is not covered; add: %s",
-                a->config.filter.masqueraded_pass ? ", that of containers included," : "", text.s);
+                "forwarded traffic%s is not covered; add: %s%s",
+                a->config.filter.masqueraded_pass ? ", that of containers included," : "", text.s,
+                more);
 }
 
 void notes_for_one(struct agent *a, const struct desired *x, struct job *j, size_t index)
 {
     if (x->e.v[index].filter->action != ACTION_BLOCK)
         return;
-    note_forwarded(a, j, desired_written(x, index));
+    if (blocks_own(desired_written(x, index)))
+        note_forwarded(a, j, desired_written(x, index), 1);
     preview_exceptions(a, x, index, j);
 }
 
@@ -164,7 +174,23 @@ static void report_neighbours(const struct desired *x, struct job *j, const stru
         }
 }
 
-void notes_for_policies(const struct desired *x, struct job *j)
+/* One note for all fresh filters of policies. */
+static void note_forwarded_policies(struct agent *a, const struct desired *x, struct job *j)
+{
+    const struct filter *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; i < x->n_fresh; i++) {
+        const struct filter *f = desired_written(x, x->fresh[i]);
+        if (x->e.v[x->fresh[i]].layer == LAYER_DYNAMIC || !blocks_own(f))
+            continue;
+        first = first ? first : f;
+        n++;
+    }
+    if (first)
+        note_forwarded(a, j, first, n);
+}
+
+void notes_for_policies(struct agent *a, const struct desired *x, struct job *j)
 {
     _cleanup_free_ struct keyed *k = calloc(x->e.n + 1, sizeof(*k));
     _cleanup_free_ bool *fresh = calloc(x->e.n + 1, sizeof(*fresh));
@@ -176,4 +202,5 @@ void notes_for_policies(const struct desired *x, struct job *j)
         fresh[x->fresh[i]] = true;
     qsort(k, x->e.n, sizeof(*k), compare_keys);
     report_neighbours(x, j, k, x->e.n, fresh);
+    note_forwarded_policies(a, x, j);
 }

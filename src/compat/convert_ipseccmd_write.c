@@ -119,7 +119,9 @@ static int lose_filter(struct writer *w, const struct rule *r, const struct filt
 
 static int lose_rule(struct writer *w, const struct rule *r)
 {
-    static const char *const known[] = {"tunnel", "auth", "qm-methods", "qm-pfs", "soft", NULL};
+    /* Here a rule has its own filters and action: the names of shared ones mean nothing. */
+    static const char *const known[] = {"tunnel", "auth",       "qm-methods",   "qm-pfs",
+                                        "soft",   "filterlist", "filteraction", NULL};
     int err = lose_attributes(w, &r->attributes, known, r->name);
     const char *auth = attributes_get(&r->attributes, "auth");
     if (err == 0 && auth && strstr(auth, "psk:"))

@@ -24,7 +24,7 @@ static size_t n_new_dynamic(const struct catalog *c)
 void import_remarks(const struct import *im, const struct tool_run *t)
 {
     for (size_t i = 0; i < t->n_remarks; i++)
-        if (!im->c->quiet || t->remarks[i].kind == NOTE_WARNING)
+        if (!im->c->quiet || t->remarks[i].kind >= NOTE_WARNING)
             report_remarks(&im->front, &t->remarks[i], 1);
 }
 

@@ -57,7 +57,7 @@ static int remark_added(struct tool_run *t, const char *word, const struct filte
     if (f->action == ACTION_BLOCK)
         err = tool_remark(t, NOTE, d, "dynamic: ends at reboot");
     if (err == 0 && !clear)
-        err = tool_remark(t, NOTE_WARNING, d,
+        err = tool_remark(t, NOTE_FORETOLD, d,
                           "'%s' needs negotiated security: its packets are denied in the clear",
                           word);
     if (err == 0 && f->action == ACTION_PERMIT && (f->src.name || f->dst.name))
@@ -85,12 +85,12 @@ static int add_filters(struct tool_run *t, struct ipsec_filters *filters, struct
     int err = 0;
     for (size_t i = 0; err == 0 && i < filters->n; i++) {
         struct ipsec_filter *f = &filters->v[i];
+        const struct filter added = f->spec.filter; /* the catalog's, unless it is known */
         bool known = false;
-        err = remark_added(t, f->word, &f->spec.filter, d);
+        err = catalog_dynamic_add(t->catalog, &f->spec.filter, d, &known);
         if (err == 0)
-            err = catalog_dynamic_add(t->catalog, &f->spec.filter, d, &known);
-        if (err == 0 && known)
-            err = tool_remark(t, NOTE, d, "'%s' is there already", f->word);
+            err = known ? tool_remark(t, NOTE, d, "'%s' is there already", f->word)
+                        : remark_added(t, f->word, &added, d);
     }
     return err;
 }

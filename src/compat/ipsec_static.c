@@ -283,7 +283,7 @@ static int add_rule(struct command *c, struct policy *p)
     if (err == 0)
         err = catalog_rule_put(c->t->catalog, p, &r, c->d, &replaced);
     if (err == 0 && secured)
-        err = tool_remark(c->t, NOTE_WARNING, c->d,
+        err = tool_remark(c->t, NOTE_FORETOLD, c->d,
                           "rule '%s' needs negotiated security: its packets are denied in the "
                           "clear",
                           name);

@@ -51,7 +51,7 @@ static int read_exempt(struct netsh *n, const struct netsh_args *a, const struct
     if (err < 0 || (ret[0] != '0' && ret[0] != '2'))
         return err;
     return tool_remark(
-        n->t, NOTE_WARNING, d,
+        n->t, NOTE_FORETOLD, d,
         "at level %s Kerberos is exempt: a packet from source port 88 bypasses every "
         "filter",
         ret);

@@ -199,7 +199,7 @@ static int add_made(struct netsh *n, struct dynamic_rule *r, struct diag *d)
         enum action action = r->made[i].action;
         bool known;
         if (action == ACTION_NEGOTIATE)
-            err = tool_remark(t, NOTE_WARNING, d,
+            err = tool_remark(t, NOTE_FORETOLD, d,
                               "the rule needs negotiated security: its packets are denied in the "
                               "clear");
         if (err == 0)

@@ -19,7 +19,7 @@ enum { MPP_RANGES = 12 /* KB974288: further ones are ignored */ };
 static int fail_value(struct reg_reader *r, const struct reg_row *row, const struct reg_value *v,
                       const char *why)
 {
-    int err = diag_fail(r->d, DIAG_SYNTAX, "%s'%s' in '%s': %s", reg_place_of(r, v->line).text,
+    int err = diag_fail(r->d, DIAG_COMBINATION, "%s'%s' in '%s': %s", reg_place_of(r, v->line).text,
                         row->name, row->key, why);
     diag_hint(r->d, "portward compat reg /?");
     return err;
@@ -47,7 +47,7 @@ static int read_exempt(struct reg_reader *r, const struct reg_row *row, const ch
     if (err < 0 || v->number == 1 || v->number == 3)
         return err;
     /* KB813878: a peer that sends from port 88 reaches every blocked port. */
-    return tool_remark(r->t, NOTE_WARNING, r->d,
+    return tool_remark(r->t, NOTE_FORETOLD, r->d,
                        "at level %s Kerberos is exempt: a packet from source port 88 bypasses "
                        "every filter",
                        level);

@@ -4,6 +4,7 @@
  * each remark stands once, in the order in which it was made. */
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -41,4 +42,16 @@ int tool_remark(struct tool_run *t, enum tool_note_kind kind, struct diag *d, co
         return -ENOMEM;
     t->remarks[t->n_remarks++] = (struct tool_remark){.kind = kind, .text = s};
     return 0;
+}
+
+void tool_remarks_answered(struct tool_run *t)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < t->n_remarks; i++) {
+        if (t->remarks[i].kind == NOTE_FORETOLD)
+            free(t->remarks[i].text);
+        else
+            t->remarks[kept++] = t->remarks[i];
+    }
+    t->n_remarks = kept;
 }

@@ -14,6 +14,7 @@ static const char *const kinds[] = {
     [NOTE] = "note",
     [NOTE_REPAIR] = "note",
     [NOTE_WARNING] = "warning",
+    [NOTE_FORETOLD] = "warning",
 };
 
 static void put_line(const struct front *f, const char *kind, const char *text)

@@ -178,7 +178,10 @@ static int send(struct attempt *a, json_t *ops, struct diag *d)
         json_decref(body);
         return -ENOMEM;
     }
-    return agent_ask(a->front, "POST", "/v1/batch", body, d, &a->answer);
+    int err = agent_ask(a->front, "POST", "/v1/batch", body, d, &a->answer);
+    if (err == 0)
+        tool_remarks_answered(&a->tool);
+    return err;
 }
 
 static int commit(struct attempt *a, struct diag *d)

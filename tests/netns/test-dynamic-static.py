@@ -92,6 +92,30 @@ def stop(w):
     check("portward: note:" in again.stderr, f"a second start is a note: {again.stderr!r}")
 
 
+def remarks(w):
+    """What is said once, and what is said only where it is true."""
+    def lines(*words):
+        return w.type(*words).stderr.splitlines()
+    first = lines("ipseccmd", "-f", "[*=0:98:TCP]")
+    check(first == ["portward: note: dynamic: ends at reboot"], f"a dynamic block: {first}")
+    again = lines("ipseccmd", "-f", "[*=0:98:TCP]")
+    check(len(again) == 1 and "is there already" in again[0], f"the same again: {again}")
+    out = lines("ipseccmd", "-w", "REG", "-p", "Out", "-r", "R", "-f", "0=*:25:TCP", "-n", "BLOCK",
+                "-x")
+    check(len(out) == 1 and "forwarded traffic is not covered" in out[0],
+          f"a static block of what is sent: {out}")
+    secured = lines("ipseccmd", "-f", "*=0:99:TCP", "-n", "ESP[3DES,SHA]")
+    check(len([line for line in secured if "denied in the clear" in line]) == 1,
+          f"negotiation is warned of once: {secured}")
+    level = lines("netsh", "ipsec", "dynamic", "set", "config", "ipsecexempt", "0")
+    check(len([line for line in level if "source port 88" in line]) == 1,
+          f"an exemption level is warned of once: {level}")
+    shown = w.net.cli("compat", "netsh", "--explain", "ipsec", "dynamic", "set", "config",
+                      "ipsecexempt", "2").stderr.splitlines()
+    check(len([line for line in shown if "source port 88" in line]) == 1,
+          f"also if it is only explained: {shown}")
+
+
 def test(net):
     w = World(net)
     try:
@@ -101,6 +125,7 @@ def test(net):
         w.packets("with the static policy", STATIC, DYNAMIC_OFF)
         clear(w)
         stop(w)
+        remarks(w)
     finally:
         if w.host.answers() and not net.agent:
             w.host.end_daemon()

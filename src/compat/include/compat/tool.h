@@ -55,7 +55,9 @@ struct tool_host {
     bool (*confirm)(void *ctx, const char *question, bool *ret_yes);
 };
 
-enum tool_note_kind { NOTE, NOTE_REPAIR, NOTE_WARNING };
+/* NOTE_FORETOLD: a warning that the agent gives, too, when the change reaches it; shown only where
+ * it does not. */
+enum tool_note_kind { NOTE, NOTE_REPAIR, NOTE_WARNING, NOTE_FORETOLD };
 struct tool_remark {
     enum tool_note_kind kind;
     char *text;
@@ -89,6 +91,8 @@ void tool_run_done(struct tool_run *t);
  * -EINVAL with *d. Everything else returns 0 or -ENOMEM. */
 _must_check_ int tool_remark(struct tool_run *t, enum tool_note_kind kind, struct diag *d,
                              const char *fmt, ...) _printf_(4, 5);
+/* The agent has answered: forgets what was foretold. */
+void tool_remarks_answered(struct tool_run *t);
 /* diag_fail_at() for a place in one argument: t->word = word, the span is offset (bytes) and len.
  */
 int tool_fail_at(struct tool_run *t, struct diag *d, const char *word, size_t offset, size_t len,
