@@ -78,7 +78,8 @@ void negotiation_warn(const struct negotiation *n, struct agent_warnings *w)
     if (n->n > shown)
         (void)strbuf_addf(&names, " and %zu more", n->n - shown);
     warning_add(w, "negotiation-not-configured", "portward list",
-                "denied in the clear until the negotiation engine is configured: %s",
+                "denied in the clear until the negotiation engine is configured: %s; IKE, UDP 500 "
+                "and 4500, passes",
                 names.error ? "rules that negotiate" : names.s);
 }
 

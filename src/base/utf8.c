@@ -106,6 +106,18 @@ bool utf8_valid(const char *s, size_t n)
     return true;
 }
 
+size_t utf8_whole(const char *s, size_t n)
+{
+    uint32_t cp;
+    size_t start = n;
+    for (size_t back = 0; back < 4 && start > 0; back++) {
+        start--;
+        if (((uint8_t)s[start] & 0xc0) != 0x80)
+            break;
+    }
+    return n == 0 || utf8_decode(s + start, n - start, &cp) == n - start ? n : start;
+}
+
 bool utf8_is_control(uint32_t cp)
 {
     return cp < 0x20 || (cp >= 0x7f && cp <= 0x9f) || (cp >= 0x200e && cp <= 0x200f) ||

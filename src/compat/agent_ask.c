@@ -41,11 +41,19 @@ static int fail_refused(const json_t *doc, struct diag *d)
     return why.code == DIAG_UNKNOWN_OBJECT ? -ENOENT : -EINVAL;
 }
 
+/* The body of a request may hold preshared keys. */
+static void wipe_text(char **text)
+{
+    if (*text)
+        explicit_bzero(*text, strlen(*text));
+    free(*text);
+}
+
 int agent_ask(const struct front *f, const char *method, const char *target, json_t *body,
               struct diag *d, json_t **ret_doc)
 {
     _cleanup_json_ json_t *owned = body;
-    _cleanup_free_ char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    _cleanup_(wipe_text) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     _cleanup_(api_answer_done) struct api_answer answer = {0};
     _cleanup_json_ json_t *doc = NULL;
     struct diag why = {0};

@@ -23,8 +23,13 @@ struct batch {
     struct reading *out;
     struct variable v[VARIABLES];
     size_t n_variables;
-    size_t line; /* first one of the logical line */
-    bool ended;  /* exit */
+    size_t line;      /* first one of the logical line */
+    size_t depth;     /* open parentheses of what was not understood */
+    bool reported;    /* the line was not understood */
+    bool block;       /* and what it begins can go on in the next ones */
+    bool other;       /* the command was another program */
+    bool after_other; /* it is only run after another program's success */
+    bool ended;       /* exit */
 };
 
 static void batch_done(struct batch *b)
@@ -47,7 +52,7 @@ static int _printf_(2, 3) not_understood(struct batch *b, const char *fmt, ...)
     va_start(ap, fmt);
     (void)vsnprintf(why, sizeof(why), fmt, ap); /* cut at worst; the renderer escapes */
     va_end(ap);
-    b->out->partly = true;
+    b->out->partly = b->reported = true;
     return reading_remark(b->out, NOTE_WARNING, "%s:%zu: not understood: %s", b->file, b->line,
                           why);
 }
@@ -60,6 +65,37 @@ static struct variable *find_variable(struct batch *b, const char *name, size_t 
     return NULL;
 }
 
+/* Whether cmd.exe ends the value of `set` or changes it. */
+static bool has_operator(const char *s)
+{
+    bool quoted = false;
+    for (; *s; s++) {
+        quoted ^= *s == '"';
+        if (!quoted && strchr("&|<>^", *s))
+            return true;
+    }
+    return false;
+}
+
+/* A line that was not understood may have set them to something else. */
+static void forget_variables(struct batch *b, const char *line)
+{
+    if (!strcasestr(line, "set"))
+        return;
+    for (size_t i = b->n_variables; i-- > 0;) {
+        struct variable *v = &b->v[i];
+        size_t len = strlen(v->name);
+        const char *at = strcasestr(line, v->name);
+        while (at && at[len] != '=')
+            at = strcasestr(at + 1, v->name);
+        if (!at)
+            continue;
+        free(v->name);
+        free(v->value);
+        *v = b->v[--b->n_variables];
+    }
+}
+
 /* set NAME=VALUE; cmd.exe also takes "NAME=VALUE" in quotes. */
 static int set_variable(struct batch *b, const char *text)
 {
@@ -68,6 +104,8 @@ static int set_variable(struct batch *b, const char *text)
     const char *eq = strchr(text, '=');
     if (!eq || eq == text || *text == '/')
         return not_understood(b, "%s", "set needs NAME=VALUE");
+    if (has_operator(text - (quote ? 1 : 0)))
+        return not_understood(b, "%s", "set with & | < > or ^ outside of quotes");
     size_t len = strlen(eq + 1);
     if (quote && len > 0 && eq[len] == '"')
         len--;
@@ -236,8 +274,10 @@ static int finish_segment(struct batch *b, struct segment *g)
     const char *name = g->command.argv[0];
     if (g->quoted)
         g->why = "unbalanced quotes";
-    if (is_one_of(name, flow, ARRAY_SIZE(flow)))
+    if (is_one_of(name, flow, ARRAY_SIZE(flow))) {
+        b->block = true;
         return not_understood(b, "'%s'", name);
+    }
     if (is_one_of(name, skipped, ARRAY_SIZE(skipped)) || strncasecmp(name, "echo.", 5) == 0)
         return 0;
     if (strcasecmp(name, "exit") == 0) {
@@ -246,9 +286,13 @@ static int finish_segment(struct batch *b, struct segment *g)
     }
     if (g->why)
         return not_understood(b, "%s", g->why);
+    if (strcasecmp(name, "set") == 0)
+        return not_understood(b, "%s", "set behind another command");
     g->command.tool = tool_find(name);
+    if (g->command.tool && b->after_other)
+        return not_understood(b, "%s", "&& behind another program, which is not run");
     if (!g->command.tool) {
-        b->out->partly = true;
+        b->out->partly = b->other = true;
         return reading_remark(b->out, NOTE, "%s:%zu: not run: '%s' is another program", b->file,
                               b->line, name);
     }
@@ -265,14 +309,20 @@ static int read_segment(struct batch *b, const char *s, size_t *i)
 {
     _cleanup_(segment_done) struct segment g = {.word = STRBUF_INIT(LINE_BYTES)};
     int err = 0;
+    bool and_then = false;
     while (err == 0 && s[*i]) {
         if (!g.quoted && s[*i] == '&') {
-            *i += s[*i + 1] == '&' ? 2 : 1;
+            and_then = s[*i + 1] == '&';
+            *i += and_then ? 2 : 1;
             break;
         }
         err = take_char(&g, s, i);
     }
-    return err < 0 ? err : finish_segment(b, &g);
+    b->other = false;
+    if (err == 0)
+        err = finish_segment(b, &g);
+    b->after_other = and_then && (b->other || b->after_other);
+    return err;
 }
 
 static bool begins_with(const char *s, const char *word)
@@ -281,13 +331,9 @@ static bool begins_with(const char *s, const char *word)
     return strncasecmp(s, word, n) == 0 && (s[n] == '\0' || is_blank(s[n]));
 }
 
-static int read_logical(struct batch *b, const char *s)
+static int read_line(struct batch *b, const char *s)
 {
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(LINE_BYTES);
-    while (is_blank(*s) || *s == '@')
-        s++;
-    if (*s == '\0' || *s == ':' || begins_with(s, "rem"))
-        return 0;
     int err = expand(b, s, &text);
     if (err <= 0)
         return err == -E2BIG ? not_understood(b, "%s", "it is too long") : err;
@@ -296,11 +342,65 @@ static int read_logical(struct batch *b, const char *s)
     s = text.s;
     if (begins_with(s, "set"))
         return set_variable(b, s + 3 + strspn(s + 3, " \t"));
-    for (size_t i = 0; s[i] && !b->ended;) {
+    b->after_other = false;
+    for (size_t i = 0; s[i] && !b->ended && !b->reported;) {
         err = read_segment(b, s, &i);
         if (err < 0)
             return err;
     }
+    return 0;
+}
+
+/* Whether what the line begins can go on in the next ones. */
+static bool begins_block(const char *s)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(flow); i++)
+        if (begins_with(s, flow[i]))
+            return true;
+    return *s == '(';
+}
+
+/* Parentheses that are open behind the line. */
+static size_t count_open(size_t depth, const char *s)
+{
+    bool quoted = false;
+    for (; *s; s++) {
+        if (*s == '^' && !quoted && s[1])
+            s++;
+        else if (*s == '"')
+            quoted = !quoted;
+        else if (*s == '(' && !quoted)
+            depth++;
+        else if (*s == ')' && !quoted && depth > 0)
+            depth--;
+    }
+    return depth;
+}
+
+static int skip_line(struct batch *b, const char *s)
+{
+    b->reported = true;
+    if (s[strspn(s, ") \t")] == '\0')
+        return 0; /* only the end of it */
+    return not_understood(b, "%s", "it depends on what was not understood before");
+}
+
+/* A line of which a part is not understood does nothing: the rest can depend on that part. */
+static int read_logical(struct batch *b, const char *s)
+{
+    while (is_blank(*s) || *s == '@')
+        s++;
+    if (*s == '\0' || *s == ':' || begins_with(s, "rem"))
+        return 0;
+    size_t n_commands = b->out->commands.n;
+    b->reported = b->block = false;
+    int err = b->depth > 0 ? skip_line(b, s) : read_line(b, s);
+    if (err < 0 || !b->reported)
+        return err;
+    run_commands_cut(&b->out->commands, n_commands);
+    forget_variables(b, s);
+    if (b->depth > 0 || b->block || begins_block(s))
+        b->depth = count_open(b->depth, s);
     return 0;
 }
 

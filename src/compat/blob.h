@@ -108,5 +108,7 @@ _must_check_ int blob_negotiation_write(const struct blob_negotiation *p, struct
 _must_check_ int blob_nfa_write(const struct blob_nfa *p, struct blob_bytes *out);
 _must_check_ int blob_isakmp_write(const struct blob_isakmp *p, struct blob_bytes *out);
 _must_check_ int blob_filters_write(const struct blob_filters *p, struct blob_bytes *out);
+/* A text of so many bytes fits in any script. */
+enum { BLOB_TEXT_BYTES = 32 * 1024 - 1 };
 /* NULL if the form can say the filter, else what it cannot ("ICMP types", "keep state"). */
 const char *blob_filter_can(const struct filter *f);

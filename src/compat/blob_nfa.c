@@ -74,6 +74,8 @@ int blob_nfa_read(const uint8_t *data, size_t n, struct diag *d, struct blob_nfa
     if (read_auth(&r, &b) < 0)
         return r.err;
     b.interface_type = blob_u32(&r);
+    if (r.err == 0 && b.interface_type < BLOB_IF_ALL)
+        (void)blob_reader_fail(&r, "unknown type of interface", b.interface_type);
     b.interface_name = blob_string(&r);
     const uint8_t *tunnel = blob_take(&r, 4);
     if (tunnel)

@@ -41,3 +41,8 @@ struct filter_action *find_action(struct catalog *c, const char *name);
 /* Unbinds the rules of a policy that was just read, whose filters are not those of their list
  * and action as stored. */
 _must_check_ int catalog_check_bound(struct catalog *c, struct policy *p, struct diag *d);
+/* The same for a policy that somebody else wrote, by the library as it is now: its filters are what
+ * counts, names that mean something else here do not change them; a rule without filters takes
+ * those of the list it names. *ret_unbound: rules that were unbound. */
+_must_check_ int catalog_check_given(struct catalog *c, struct policy *p, struct diag *d,
+                                     size_t *ret_unbound);

@@ -118,26 +118,53 @@ static int stored_library(struct catalog *c, struct diag *d, struct catalog **re
     return 0;
 }
 
-int catalog_check_bound(struct catalog *c, struct policy *p, struct diag *d)
+/* Unbinds the rules whose filters are not those of their list and action in this library. */
+static int unbind_others(struct catalog *library, struct policy *p, bool keep_empty,
+                         size_t *ret_unbound)
 {
     for (size_t i = 0; i < p->n_rules; i++) {
         struct rule *r = &p->rules[i];
-        struct catalog *stored = NULL;
         const char *list, *action;
-        if (!is_bound(r))
+        if (!is_bound(r) || (keep_empty && r->n_filters == 0))
             continue;
-        int err = stored_library(c, d, &stored);
-        if (err < 0)
-            return err;
         rule_names(r, &list, &action);
-        const struct filter_list *l = find_list(stored, list);
-        const struct filter_action *a = find_action(stored, action);
-        if (!l || !a || !is_settled(r, l, a))
-            err = unbind(r);
+        const struct filter_list *l = find_list(library, list);
+        const struct filter_action *a = find_action(library, action);
+        if (l && a && is_settled(r, l, a))
+            continue;
+        int err = unbind(r);
         if (err < 0)
             return err;
+        ++*ret_unbound;
     }
     return 0;
+}
+
+static bool has_bound(const struct policy *p)
+{
+    for (size_t i = 0; i < p->n_rules; i++)
+        if (is_bound(&p->rules[i]))
+            return true;
+    return false;
+}
+
+int catalog_check_bound(struct catalog *c, struct policy *p, struct diag *d)
+{
+    struct catalog *stored = NULL;
+    size_t unbound = 0;
+    if (!has_bound(p))
+        return 0;
+    int err = stored_library(c, d, &stored);
+    return err < 0 ? err : unbind_others(stored, p, false, &unbound);
+}
+
+int catalog_check_given(struct catalog *c, struct policy *p, struct diag *d, size_t *ret_unbound)
+{
+    *ret_unbound = 0;
+    if (!has_bound(p))
+        return 0;
+    int err = catalog_load_library(c, d);
+    return err < 0 ? err : unbind_others(c, p, true, ret_unbound);
 }
 
 static int settle_policy(struct catalog *c, struct policy *p, struct diag *d)

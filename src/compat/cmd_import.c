@@ -170,6 +170,27 @@ static int check_deletions(const struct import *im, struct catalog *c, struct di
     return check_library(im, c, d);
 }
 
+/* Policies that the file does not speak of, and whose filters are other ones because they share a
+ * filter list or action with it. */
+static int warn_others(const struct import *im, struct tool_run *t, struct diag *d)
+{
+    const struct catalog *c = t->catalog;
+    int err = 0;
+    for (size_t i = 0; err == 0 && i < c->n_policies; i++) {
+        const struct catalog_policy *e = &c->policies[i];
+        _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
+        if (!e->before || !e->now || e->change[0] != '\0')
+            continue;
+        err = text_print_policy(e->now, &text);
+        if (err == 0 && strcmp(text.s ? text.s : "", e->before) != 0)
+            err = tool_remark(t, NOTE_WARNING, d,
+                              "policy '%s' is not in '%s' and changes with it: they share a filter "
+                              "list or a filter action",
+                              e->now->name, im->file);
+    }
+    return err;
+}
+
 static int read_into(void *ctx, struct tool_run *t, struct diag *d)
 {
     const struct import *im = ctx;
@@ -177,6 +198,10 @@ static int read_into(void *ctx, struct tool_run *t, struct diag *d)
     int err = convert_read(t, im->format, im->data, im->len, &im->o, d);
     if (err == 0)
         err = check_deletions(im, c, d);
+    if (err == 0)
+        err = catalog_settle(c, d);
+    if (err == 0)
+        err = warn_others(im, t, d);
     if (err < 0 || c->n_policies > 0 || c->n_settings > 0 || c->n_dynamic > 0 || t->n_remarks > 0)
         return err;
     return diag_fail(d, DIAG_SYNTAX, "there is no policy in '%s'", im->file);

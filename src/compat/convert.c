@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "catalog_internal.h"
 #include "convert_internal.h"
 #include "netsh.h"
 #include "reg_tree.h"
@@ -118,9 +119,11 @@ int convert_guess(const char *name, const char *data, size_t len)
 /* --- native text --- */
 
 /* Everything of a policy that was read, in place of what has its name. */
-static int take_policy(struct catalog *c, struct policy *from, const char *name, struct diag *d)
+static int take_policy(struct tool_run *t, struct policy *from, const char *name, struct diag *d)
 {
+    struct catalog *c = t->catalog;
     struct policy *p;
+    size_t unbound = 0;
     bool made, replaced;
     int err = catalog_policy_make(c, name, d, &p, &made);
     if (err < 0)
@@ -138,8 +141,16 @@ static int take_policy(struct catalog *c, struct policy *from, const char *name,
     for (size_t i = 0; err == 0 && i < from->n_rules; i++)
         err = catalog_rule_put(c, p, &from->rules[i], d, &replaced);
     if (err == 0)
-        catalog_policy_changed(c, p, "import");
-    return err;
+        err = catalog_check_given(c, p, d, &unbound);
+    if (err < 0)
+        return err;
+    catalog_policy_changed(c, p, "import");
+    if (unbound == 0)
+        return 0;
+    return tool_remark(t, NOTE, d,
+                       "policy '%s': %zu rule%s keep%s the filters of the text, the filter lists "
+                       "and actions of these names are not the same here",
+                       p->name, unbound, unbound == 1 ? "" : "s", unbound == 1 ? "s" : "");
 }
 
 static int fail_text(const struct convert_options *o, const struct diag_list *errors,
@@ -167,7 +178,7 @@ static int read_text(struct tool_run *t, const char *data, size_t len,
         return err;
     }
     for (size_t i = 0; err == 0 && i < list.n; i++)
-        err = take_policy(t->catalog, list.v[i], o->name ? o->name : list.v[i]->name, d);
+        err = take_policy(t, list.v[i], o->name ? o->name : list.v[i]->name, d);
     return err;
 }
 

@@ -12,6 +12,7 @@
 #include "convert_internal.h"
 #include "ipsec_internal.h"
 #include "ipsec_line.h"
+#include "misprint.h"
 
 struct script {
     struct tool_run *t;
@@ -55,11 +56,22 @@ static int fail_line(struct script *s, int err)
     return err;
 }
 
+/* The switch that a word is, also with a dash of a web page; the tool itself remarks the repair. */
+static int find_switch(const char *word)
+{
+    char fixed[16];
+    size_t dash = misprint_dash(word);
+    if (dash == 0)
+        return ipsec_switch_find(word);
+    format_into(fixed, sizeof(fixed), "-%s", word + dash);
+    return ipsec_switch_find(fixed);
+}
+
 /* NAME[:MINUTES] with another NAME. */
 static int rename_policy(struct script *s, struct line_words *w)
 {
     for (size_t i = 1; s->o && s->o->name && i + 1 < w->n; i++) {
-        if (strcasecmp(w->v[i], ipsec_switches[SW_POLICY].name) != 0)
+        if (find_switch(w->v[i]) != SW_POLICY)
             continue;
         const char *colon = strrchr(w->v[i + 1], ':');
         bool minutes = colon && colon[1] && strspn(colon + 1, "0123456789") == strlen(colon + 1);
@@ -92,7 +104,7 @@ static const char *not_for_import(const struct line_words *w)
     if (w->n > 1 && strcasecmp(w->v[1], "show") == 0)
         return "'show' changes nothing";
     for (size_t i = 1; i < w->n; i++) {
-        int id = ipsec_switch_find(w->v[i]);
+        int id = find_switch(w->v[i]);
         if (id == SW_FLUSH)
             return "'-u' ends what is in force now";
         if (id == SW_FILE)

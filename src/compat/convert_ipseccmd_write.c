@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* compat/convert_ipseccmd_write.c: a policy as a script of ipseccmd lines for cmd.exe. Called by
- * convert_write(). Invariant: the script makes the same verdicts, or what is missing stands among
+ * convert_write(). Invariants: the script makes the same verdicts, or what is missing stands among
  * the losses; nothing is written wider or narrower but an `override` block, which becomes a plain
- * one and is named. A rule of several actions becomes several rules. */
+ * one and is named. A rule of several actions becomes several rules. No text of the policy becomes
+ * a command of cmd.exe. */
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
@@ -23,31 +24,61 @@ struct writer {
     unsigned n_extra; /* rules that were added to hold parts of others */
 };
 
+/* cmd.exe ends the quoted part at every quote, whatever stands before it, and takes & and | behind
+ * it for its own: a quote in a name has no form. */
+static bool has_no_form(char c)
+{
+    return (unsigned char)c < ' ' || c == 0x7f || c == '"';
+}
+
+static bool has_form(const char *s)
+{
+    while (*s && !has_no_form(*s))
+        s++;
+    return !*s;
+}
+
 /* The text between quotes, as cmd.exe and the run time of its programs read it. */
 static void put_quoted(const char *s, struct strbuf *out)
 {
     size_t backslashes = 0;
     (void)strbuf_add_char(out, '"'); /* errors are sticky in out */
     for (; *s; s++) {
-        char c = (unsigned char)*s < ' ' || *s == 0x7f ? '_' : *s;
-        for (; c == '"' && backslashes > 0; backslashes--)
-            (void)strbuf_add_char(out, '\\');
-        if (c == '"' || c == '%')
-            (void)strbuf_add_char(out, c == '"' ? '\\' : '%');
-        (void)strbuf_add_char(out, c);
-        backslashes = c == '\\' ? backslashes + 1 : 0;
+        if (*s == '%')
+            (void)strbuf_add_char(out, '%');
+        (void)strbuf_add_char(out, has_no_form(*s) ? '_' : *s);
+        backslashes = *s == '\\' ? backslashes + 1 : 0;
     }
-    for (; backslashes > 0; backslashes--)
+    for (; backslashes > 0; backslashes--) /* else the quote would belong to the name */
         (void)strbuf_add_char(out, '\\');
     (void)strbuf_add_char(out, '"');
 }
 
-static bool has_control(const char *s)
+/* Whether the value of an attribute, which is any text, can stand without quotes and is no switch.
+ */
+static bool is_plain(const char *s, const char *more)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < ' ' || *s == 0x7f)
-            return true;
-    return false;
+    for (size_t i = 0; s[i]; i++) {
+        bool dash = s[i] == '-' && (i == 0 || s[i - 1] == ' ');
+        if (dash || (!isalnum((unsigned char)s[i]) && !strchr(more, s[i])))
+            return false;
+    }
+    return s[0] != '\0';
+}
+
+/* Attributes that are written as they are, and the characters that they need. */
+static const struct plain_attribute {
+    const char *key, *more;
+} plain_attributes[] = {{"mm-methods", "- "}, {"mm-filters", "*=+:./-_ "}, {"tunnel", ".:-_"}};
+
+/* The attribute of such a key, NULL if it is not given or no such text. */
+static const char *plain_attribute(const struct attributes *a, const char *key)
+{
+    const char *value = attributes_get(a, key);
+    for (size_t i = 0; value && i < ARRAY_SIZE(plain_attributes); i++)
+        if (strcmp(plain_attributes[i].key, key) == 0)
+            return is_plain(value, plain_attributes[i].more) ? value : NULL;
+    return value;
 }
 
 static uint32_t poll_minutes(const struct policy *p)
@@ -78,7 +109,8 @@ static int lose_attributes(struct writer *w, const struct attributes *a, const c
     for (size_t i = 0; i < a->n; i++) {
         bool is_known = false;
         for (size_t k = 0; known[k]; k++)
-            is_known = is_known || strcmp(a->v[i].key, known[k]) == 0;
+            is_known = is_known || (strcmp(a->v[i].key, known[k]) == 0 &&
+                                    plain_attribute(a, a->v[i].key) != NULL);
         if (is_known)
             continue;
         int err = rule ? convert_loss(w->l, "rule \"%s\": attribute %s", rule, a->v[i].key)
@@ -104,8 +136,8 @@ static int lose_policy(struct writer *w)
     if (err == 0 && p->poll_s > 0 && p->poll_s != 60 * poll_minutes(p))
         err = convert_loss(w->l, "policy \"%s\": poll interval, written as %u minutes", p->name,
                            poll_minutes(p));
-    if (err == 0 && has_control(p->name))
-        err = convert_loss(w->l, "policy \"%s\": control characters in the name", p->name);
+    if (err == 0 && !has_form(p->name))
+        err = convert_loss(w->l, "policy \"%s\": quotes in the name, written as _", p->name);
     return err;
 }
 
@@ -115,6 +147,26 @@ static int lose_filter(struct writer *w, const struct rule *r, const struct filt
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(TEXT_BYTES);
     int err = text_print_filter(f, &text);
     return err < 0 ? err : convert_loss(w->l, "rule \"%s\": %s: %s", r->name, text.s, why);
+}
+
+/* Whether the list has only words that put_auth() can write. */
+static bool auth_has_form(const char *auth)
+{
+    for (const char *s = auth; *s; s += strspn(s, " ")) {
+        bool quoted = strncmp(s, "cert:\"", 6) == 0;
+        size_t n = quoted ? 6 : strcspn(s, " ");
+        while (quoted && s[n] && s[n] != '"') {
+            if (has_no_form(s[n]) || (s[n] == '\\' && s[n + 1] != '\\'))
+                return false;
+            n += s[n] == '\\' ? 2 : 1;
+        }
+        if (quoted && s[n++] != '"')
+            return false;
+        if (!quoted && strncmp(s, "psk:", 4) != 0 && (n != 8 || strncmp(s, "kerberos", n) != 0))
+            return false;
+        s += n;
+    }
+    return true;
 }
 
 static int lose_rule(struct writer *w, const struct rule *r)
@@ -130,8 +182,10 @@ static int lose_rule(struct writer *w, const struct rule *r)
         err = convert_loss(w->l, "rule \"%s\": inactive, not written", r->name);
     else if (err == 0 && r->n_filters == 0)
         err = convert_loss(w->l, "rule \"%s\": no filters, not written", r->name);
-    if (err == 0 && has_control(r->name))
-        err = convert_loss(w->l, "rule \"%s\": control characters in the name", r->name);
+    if (err == 0 && auth && !auth_has_form(auth))
+        err = convert_loss(w->l, "rule \"%s\": attribute auth", r->name);
+    if (err == 0 && !has_form(r->name))
+        err = convert_loss(w->l, "rule \"%s\": quotes in the name, written as _", r->name);
     return err;
 }
 
@@ -172,14 +226,21 @@ static void put_auth(const char *auth, struct strbuf *out)
     }
 }
 
+/* A rule that comes in parts, or whose name is written as another one, takes none that is in use.
+ */
 static void put_rule_name(struct writer *w, const struct rule *r, bool first)
 {
     char name[LIMIT_NAME_BYTES + 1], number[24];
     format_into(name, sizeof(name), "%s", r->name);
+    first = first && has_form(r->name);
     while (!first) {
         size_t n = format_into(number, sizeof(number), " (%u)", w->n_extra++ + 2);
-        format_into(name, sizeof(name) - n, "%s", r->name);
-        format_into(name + strlen(name), sizeof(number), "%s", number);
+        size_t len = format_into(name, sizeof(name) - n, "%s", r->name);
+        len = utf8_whole(name, len);
+        format_into(name + len, sizeof(name) - len, "%s", number);
+        for (char *c = name; *c; c++)
+            if (has_no_form(*c))
+                *c = '_';
         first = !policy_find_rule(w->p, name);
     }
     (void)strbuf_add(w->out, " -r ");
@@ -199,7 +260,7 @@ static int put_part(struct writer *w, struct part *part)
     static const char *const connections[] = {
         [CONNECTION_ALL] = "", [CONNECTION_LAN] = " -lan", [CONNECTION_DIALUP] = " -dialup"};
     const char *auth = attributes_get(&part->r->attributes, "auth");
-    const char *tunnel = attributes_get(&part->r->attributes, "tunnel");
+    const char *tunnel = plain_attribute(&part->r->attributes, "tunnel");
     if (part->specs.len == 0)
         return 0;
     put_policy(w, /* minutes= */ false);
@@ -209,7 +270,7 @@ static int put_part(struct writer *w, struct part *part)
         (void)strbuf_add(w->out, " -t ");
         put_quoted(tunnel, w->out);
     }
-    if (auth)
+    if (auth && auth_has_form(auth))
         put_auth(auth, w->out);
     (void)strbuf_addf(w->out, " -f%s -n %s\r\n", part->specs.s, part->action.s);
     part->first = false;
@@ -322,9 +383,9 @@ static void put_main_mode(const char *methods, struct strbuf *out)
 static void put_options(const struct writer *w)
 {
     const struct attributes *a = &w->p->attributes;
-    const char *methods = attributes_get(a, "mm-methods"), *pfs = attributes_get(a, "mm-pfs");
+    const char *methods = plain_attribute(a, "mm-methods"), *pfs = attributes_get(a, "mm-pfs");
     const char *life = attributes_get(a, "mm-lifetime"), *quick = attributes_get(a, "qm-per-mm");
-    const char *filters = attributes_get(a, "mm-filters"), *soft = attributes_get(a, "soft-sa");
+    const char *filters = plain_attribute(a, "mm-filters"), *soft = attributes_get(a, "soft-sa");
     bool has_life = is_number(life), has_quick = is_number(quick) && strcmp(quick, "0") != 0;
     put_policy(w, /* minutes= */ true);
     if (methods)

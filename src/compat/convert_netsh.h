@@ -23,6 +23,9 @@ struct netsh_writer {
     struct written_names lists, actions; /* written already */
     char **own;                          /* names made here */
     size_t n_own, cap_own;
+    /* Of p: numbers of the last action that negotiates, and of the last rule that stands for
+     * filters of another action in a rule. */
+    unsigned n_secure, n_extra;
 };
 
 /* tag="value": a script has no way to write a quote or a line break. */

@@ -140,10 +140,26 @@ static bool ports_meet(const struct portset *a, const struct portset *b)
     return false;
 }
 
+static bool is_literal(const struct addr *a)
+{
+    return a->kind == ADDR_HOST || a->kind == ADDR_PREFIX || a->kind == ADDR_RANGE;
+}
+
+/* False: no address is in both. */
+static bool addresses_meet(const struct addr *a, const struct addr *b)
+{
+    if (!is_literal(a) || !is_literal(b))
+        return true;
+    return a->family == b->family && ip_cmp(a->first, b->last) <= 0 &&
+           ip_cmp(b->first, a->last) <= 0;
+}
+
 /* One of the two forms of f against one of g, where the fields above the ports are equal. */
 static bool forms_meet(const struct filter *f, bool f_twin, const struct filter *g, bool g_twin)
 {
-    return upper_weight(f, f_twin) == upper_weight(g, g_twin) &&
+    return addresses_meet(f_twin ? &f->dst : &f->src, g_twin ? &g->dst : &g->src) &&
+           addresses_meet(f_twin ? &f->src : &f->dst, g_twin ? &g->src : &g->dst) &&
+           upper_weight(f, f_twin) == upper_weight(g, g_twin) &&
            ports_meet(f_twin ? &f->dport : &f->sport, g_twin ? &g->dport : &g->sport) &&
            ports_meet(f_twin ? &f->sport : &f->dport, g_twin ? &g->sport : &g->dport);
 }

@@ -89,18 +89,20 @@ static int write_action(struct netsh_writer *w, const struct filter_action *x)
 
 /* --- rules --- */
 
-/* "POLICY: RULE", cut to fit, and unlike every list and action there is. */
-static int make_name(struct netsh_writer *w, const char *suffix, const char **ret)
+/* "POLICY: RULE", cut to fit, and unlike every list and action there is; with a number behind it
+ * from *number on if that is more than 1. */
+static int make_name(struct netsh_writer *w, const char *suffix, unsigned *number, const char **ret)
 {
     struct filter_list *l;
     struct filter_action *x;
-    for (unsigned i = 1;; i++) {
-        char name[LIMIT_NAME_BYTES + 1], number[16] = "";
-        if (i > 1)
-            (void)format_into(number, sizeof(number), " %u", i);
-        size_t room = sizeof(name) - strlen(number);
-        (void)format_into(name, room, "%s: %s", w->p->name, suffix);
-        strcat(name, number); /* room was kept */
+    for (;; ++*number) {
+        char name[LIMIT_NAME_BYTES + 1], tail[16] = "";
+        if (*number > 1)
+            (void)format_into(tail, sizeof(tail), " %u", *number);
+        size_t room = sizeof(name) - strlen(tail);
+        size_t len = format_into(name, room, "%s: %s", w->p->name, suffix);
+        name[utf8_whole(name, len)] = '\0';
+        strcat(name, tail); /* room was kept */
         if (is_written(&w->lists, name) || is_written(&w->actions, name) ||
             catalog_list(w->c, name, NULL, &l) == 0 || catalog_action(w->c, name, NULL, &x) == 0)
             continue;
@@ -156,6 +158,7 @@ static int write_own_action(struct netsh_writer *w, const struct rule *r, const 
     const char *raw = attributes_get(&r->attributes, "qm-methods");
     const char *word = f->inpass ? "inpass" : action_name(f->action);
     char name[LIMIT_NAME_BYTES + 1];
+    unsigned number = 1;
     (void)format_into(name, sizeof(name), "%s: %s", w->p->name, word);
     bool plain = f->action != ACTION_NEGOTIATE && !f->inpass;
     for (size_t i = 0; plain && i < w->n_own; i++)
@@ -163,7 +166,9 @@ static int write_own_action(struct netsh_writer *w, const struct rule *r, const 
             *ret = w->own[i];
             return 0;
         }
-    int err = make_name(w, word, ret);
+    if (!plain && w->n_secure++ > 0)
+        number = w->n_secure;
+    int err = make_name(w, word, &number, ret);
     if (err < 0)
         return err;
     struct filter_action x = {.name = w->own[w->n_own - 1],
@@ -181,14 +186,29 @@ static int write_own_action(struct netsh_writer *w, const struct rule *r, const 
     return err;
 }
 
+/* The rule's name, for further parts with a number that no rule of the policy has. */
+static void name_group(struct netsh_writer *w, const struct rule *r, bool first,
+                       char ret[LIMIT_NAME_BYTES + 1])
+{
+    (void)format_into(ret, LIMIT_NAME_BYTES + 1, "%s", r->name);
+    while (!first) {
+        char tail[16];
+        size_t room = LIMIT_NAME_BYTES - format_into(tail, sizeof(tail), " (%u)", w->n_extra++ + 2);
+        size_t len = utf8_whole(r->name, strnlen(r->name, room));
+        (void)format_into(ret, LIMIT_NAME_BYTES + 1, "%.*s%s", (int)len, r->name, tail);
+        first = !policy_find_rule(w->p, ret);
+    }
+}
+
 /* Filters of one action from index `from` on, as a list, an action and a rule. */
-static int write_group(struct netsh_writer *w, const struct rule *r, size_t from, unsigned number)
+static int write_group(struct netsh_writer *w, const struct rule *r, size_t from, bool is_first)
 {
     static const struct filter none = {.action = ACTION_BLOCK};
     const struct filter *first = r->n_filters > 0 ? &r->filters[from] : &none;
     const char *list, *action;
     char name[LIMIT_NAME_BYTES + 1];
-    int err = make_name(w, r->name, &list);
+    unsigned list_number = 1;
+    int err = make_name(w, r->name, &list_number, &list);
     if (err == 0)
         err = begin_list(w, list, NULL);
     for (size_t i = from; err == 0 && i < r->n_filters; i++)
@@ -198,20 +218,19 @@ static int write_group(struct netsh_writer *w, const struct rule *r, size_t from
         err = write_own_action(w, r, first, &action);
     if (err < 0)
         return err;
-    (void)format_into(name, sizeof(name), number > 1 ? "%.240s (%u)" : "%s", r->name, number);
+    name_group(w, r, is_first, name);
     return print_rule(w, r, name, list, action);
 }
 
 static int write_unbound(struct netsh_writer *w, const struct rule *r)
 {
-    unsigned number = 0;
-    int err = r->n_filters == 0 ? write_group(w, r, 0, 1) : 0;
+    int err = r->n_filters == 0 ? write_group(w, r, 0, true) : 0;
     for (size_t i = 0; err == 0 && i < r->n_filters; i++) {
         bool seen = false;
         for (size_t k = 0; !seen && k < i; k++)
             seen = same_action(&r->filters[k], &r->filters[i]);
         if (!seen)
-            err = write_group(w, r, i, ++number);
+            err = write_group(w, r, i, i == 0);
     }
     return err;
 }
@@ -316,6 +335,7 @@ static int write_assign(struct netsh_writer *w, const char *name)
 static int write_policy(struct netsh_writer *w, const struct policy *p, bool assigned)
 {
     w->p = p;
+    w->n_secure = w->n_extra = 0;
     (void)strbuf_add(w->out, "add policy"); /* errors are sticky */
     int err = netsh_write_text(w, T_NAME, p->name);
     if (err == 0 && p->description)

@@ -54,7 +54,7 @@ static int remark_added(struct tool_run *t, const char *word, const struct filte
 {
     int err = 0;
     bool clear = f->action == ACTION_BLOCK || (f->action == ACTION_PERMIT && !f->inpass);
-    if (f->action == ACTION_BLOCK)
+    if (filter_effect(f) != ACTION_PERMIT) /* what negotiates stays like a block */
         err = tool_remark(t, NOTE, d, "dynamic: ends at reboot");
     if (err == 0 && !clear)
         err = tool_remark(t, NOTE_FORETOLD, d,

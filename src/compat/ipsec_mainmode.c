@@ -171,19 +171,26 @@ static bool is_printable(const char *s)
     return utf8_valid(s, strlen(s));
 }
 
+/* A further word without a colon may be the rest of a key that was not quoted. */
+static int fail_method(const char *word, bool first, struct diag *d)
+{
+    size_t n = strcspn(word, ":");
+    int err = first || word[n]
+                  ? diag_fail(d, DIAG_USAGE, "unknown authentication method '%.*s'", (int)n, word)
+                  : diag_fail(d, DIAG_USAGE, "unknown word behind an authentication method");
+    diag_hint(d, "KERBEROS, PRESHARE:\"key\" or CERT:\"authority\"");
+    return err;
+}
+
 /* Which method the word is, and its value. A refusal has no place: the word may hold a key. */
-static int parse_auth(const char *word, struct diag *d, int *ret, char **ret_value)
+static int parse_auth(const char *word, bool first, struct diag *d, int *ret, char **ret_value)
 {
     _cleanup_free_ char *value = NULL;
     int which = split_auth(word, &value);
     if (which == -ENOMEM)
         return which;
-    if (which < 0) {
-        int err = diag_fail(d, DIAG_USAGE, "unknown authentication method '%.*s'",
-                            (int)strcspn(word, ":"), word);
-        diag_hint(d, "KERBEROS, PRESHARE:\"key\" or CERT:\"authority\"");
-        return err;
-    }
+    if (which < 0)
+        return fail_method(word, first, d);
     if ((which == AUTH_KERBEROS) != (value == NULL) || (value && !value[0])) {
         static const char *const hints[] = {"-a KERBEROS", "-a PRESHARE:\"key\"",
                                             "-a CERT:\"name of the authority\""};
@@ -210,7 +217,7 @@ int ipsec_auth_check(struct tool_run *t _unused_, const struct ipsec_args *a, st
     for (size_t i = 0; i < w->n; i++) {
         _cleanup_free_ char *value = NULL;
         int which;
-        int err = parse_auth(w->v[i], d, &which, &value);
+        int err = parse_auth(w->v[i], i == 0, d, &which, &value);
         if (err < 0)
             return err;
     }
@@ -222,7 +229,7 @@ static int add_auth(struct tool_run *t, const char *word, struct diag *d, struct
     _cleanup_free_ char *value = NULL;
     char secret[48];
     int which;
-    int err = parse_auth(word, d, &which, &value);
+    int err = parse_auth(word, out->len == 0, d, &which, &value);
     if (err < 0)
         return err;
     (void)strbuf_add(out, out->len > 0 ? " " : ""); /* errors are sticky in out */

@@ -258,11 +258,15 @@ static int fill_rule(struct command *c, struct rule *r)
 /* DEFAULT alone makes no rule: it is an option of the policy. */
 static int note_default(struct command *c, struct policy *p)
 {
+    const char *name = ipsec_value(c->a, SW_RULE);
     int err = attributes_set(&p->attributes, "default-response", "yes");
-    if (err < 0)
-        return err;
-    return tool_remark(c->t, NOTE, c->d,
-                       "the default response rule is stored, it matches no packet");
+    if (err == 0)
+        err = tool_remark(c->t, NOTE, c->d,
+                          "the default response rule is stored, it matches no packet");
+    if (err == 0 && c->filters.n == 0 && policy_find_rule(p, name))
+        err = tool_remark(c->t, NOTE_WARNING, c->d,
+                          "rule '%s' stays as it is: DEFAULT makes no rule; -o deletes it", name);
+    return err;
 }
 
 static int add_rule(struct command *c, struct policy *p)
@@ -338,7 +342,8 @@ static int delete_rules(struct command *c)
         if (!policy_find_rule(p, rules->v[i]))
             err = catalog_rule_delete(c->t->catalog, p, rules->v[i], c->d);
     for (size_t i = 0; err == 0 && i < rules->n; i++)
-        err = catalog_rule_delete(c->t->catalog, p, rules->v[i], c->d);
+        if (policy_find_rule(p, rules->v[i])) /* else it was named twice */
+            err = catalog_rule_delete(c->t->catalog, p, rules->v[i], c->d);
     if (err < 0)
         return err;
     if (rules->n == 0 || p->n_rules == 0)
@@ -395,5 +400,6 @@ int ipsec_run_static(struct tool_run *t, const struct ipsec_args *a, struct diag
     int err = parse_command(&c);
     if (err < 0)
         return err;
+    t->changes = true;
     return ipsec_given(a, SW_DELETE) ? delete_rules(&c) : change_policy(&c);
 }

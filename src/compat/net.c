@@ -96,6 +96,11 @@ static int stop(struct tool_run *t, struct diag *d)
         r = note_what_stays(t, d);
     if (r < 0)
         return r;
+    if (t->explain) {
+        r = tool_remark(t, NOTE, d, "then the agent would be stopped");
+        if (r < 0)
+            return r;
+    }
     catalog_dynamic_flush(t->catalog);
     t->after = AFTER_STOP_AGENT;
     return strbuf_addf(&t->out, stopped, display_name(t), display_name(t));

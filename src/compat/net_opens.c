@@ -44,6 +44,15 @@ static int layer_number(const char *name)
     return LAYER_LOCAL;
 }
 
+/* What needs negotiated security is denied in the clear, like what is blocked: no packet is let
+ * through where one takes the place of the other. */
+static void deny_clear(struct filter *f)
+{
+    if (filter_effect(f) == ACTION_NEGOTIATE)
+        f->action = ACTION_BLOCK;
+    f->inpass = false;
+}
+
 static int read_layers(struct tool_run *t, struct diag *d, struct layers *l)
 {
     int r = t->host->filters(t->host->ctx, d, &l->v, &l->n);
@@ -58,6 +67,7 @@ static int read_layers(struct tool_run *t, struct diag *d, struct layers *l)
         filter_init(&l->parsed[i]);
     for (size_t i = 0; i < l->n && r == 0; i++) {
         r = text_parse_filter(l->v[i].text, strlen(l->v[i].text), d, &l->parsed[i]);
+        deny_clear(&l->parsed[i]);
         l->parsed[i].guid = l->v[i].guid;
         struct effective_filter ef = {.filter = &l->parsed[i],
                                       .layer = (enum layer)layer_number(l->v[i].layer),

@@ -82,6 +82,12 @@ static int help_for(struct netsh *n, size_t first, struct diag *d)
 
 /* --- one line --- */
 
+/* The line belongs to a part of netsh that is not here: only "ipsec" leads out of it. */
+static bool is_foreign(const struct netsh *n, size_t first)
+{
+    return n->context == CONTEXT_FOREIGN && strcasecmp(n->line.v[first].s, "ipsec") != 0;
+}
+
 static int run_pushd(struct netsh *n, struct diag *d)
 {
     const struct netsh_command *c;
@@ -89,7 +95,7 @@ static int run_pushd(struct netsh *n, struct diag *d)
     if (n->depth == ARRAY_SIZE(n->stack))
         return netsh_fail_word(n, d, NETSH_SYNTAX, 0, "more than %zu pushd", ARRAY_SIZE(n->stack));
     n->stack[n->depth++] = n->context;
-    if (n->line.n == 1)
+    if (n->line.n == 1 || is_foreign(n, 1))
         return 0;
     int err = netsh_find_command(n, 1, d, &c, &next);
     if (err < 0 && n->import && n->error == NETSH_UNKNOWN_CONTEXT)
@@ -123,7 +129,8 @@ static int run_exec(struct netsh *n, struct diag *d)
 static int run_up(struct netsh *n, struct diag *d)
 {
     (void)d;
-    n->context = n->context > CONTEXT_IPSEC ? CONTEXT_IPSEC : CONTEXT_ROOT;
+    if (n->context != CONTEXT_FOREIGN)
+        n->context = n->context > CONTEXT_IPSEC ? CONTEXT_IPSEC : CONTEXT_ROOT;
     return 0;
 }
 
@@ -192,8 +199,11 @@ int netsh_run_line(struct netsh *n, struct diag *d)
     for (size_t i = 0; i < ARRAY_SIZE(special); i++)
         if (strcasecmp(l->v[0].s, special[i].word) == 0)
             return special[i].run(n, d);
-    if (n->context == CONTEXT_FOREIGN)
-        return 0;
+    if (is_foreign(n, first)) {
+        n->t->partly = true;
+        return tool_remark(n->t, NOTE_WARNING, d, "%s:%zu: left out: '%s' is no command of ipsec",
+                           n->file, n->number, l->v[first].s);
+    }
     int err = netsh_find_command(n, first, d, &c, &next);
     if (err < 0)
         return err;

@@ -274,7 +274,6 @@ bool netsh_print_auth(const char *auth, struct strbuf *out);
 _must_check_ int netsh_load_store(struct netsh *n, struct diag *d);
 /* Refuses changes while the store is the domain's. */
 _must_check_ int netsh_check_writable(struct netsh *n, struct diag *d);
-const char *netsh_store_name(const struct netsh *n);
 int netsh_add_policy(struct netsh *n, const struct netsh_args *a, struct diag *d);
 int netsh_set_policy(struct netsh *n, const struct netsh_args *a, struct diag *d);
 int netsh_delete_policy(struct netsh *n, const struct netsh_args *a, struct diag *d);

@@ -222,6 +222,25 @@ static int check_required(struct netsh *n, const struct netsh_command *c,
     return 0;
 }
 
+/* "show policy name=all" is written as often as "show policy all"; what only reads may take it so.
+ */
+static int read_name_as_all(struct netsh *n, const struct netsh_command *c, struct diag *d,
+                            struct netsh_args *a)
+{
+    const char *name = a->value[T_NAME];
+    if (!c->reads || !name || a->value[T_ALL] || strcasecmp(name, netsh_tag_name(T_ALL)) != 0)
+        return 0;
+    for (size_t i = 0; i < c->n_tags; i++) {
+        if (c->tags[i].tag != T_ALL)
+            continue;
+        a->value[T_ALL] = name;
+        a->index[T_ALL] = a->index[T_NAME];
+        a->value[T_NAME] = NULL;
+        return tool_remark(n->t, NOTE, d, "read name=%s as all", name);
+    }
+    return 0;
+}
+
 int netsh_parse_args(struct netsh *n, const struct netsh_command *c, size_t first, struct diag *d,
                      struct netsh_args *ret)
 {
@@ -235,6 +254,8 @@ int netsh_parse_args(struct netsh *n, const struct netsh_command *c, size_t firs
         else
             err = take_bare(n, c, i++, d, &a);
     }
+    if (err == 0)
+        err = read_name_as_all(n, c, d, &a);
     if (err == 0)
         err = check_required(n, c, &a, d);
     if (err < 0)

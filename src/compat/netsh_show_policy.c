@@ -157,6 +157,16 @@ int netsh_show_policy(struct netsh *n, const struct netsh_args *a, struct diag *
     return err < 0 ? err : print_policy(n, p, &look, d);
 }
 
+/* --- rules --- */
+
+/* What show rule was asked for. */
+struct rule_wish {
+    const struct netsh_args *args;
+    struct netsh_look look;
+    int type; /* -1 = any, 1 = tunnels */
+    size_t shown;
+};
+
 static void show_default_rule(struct netsh *n, const struct policy *p)
 {
     struct strbuf *out = &n->t->out;
@@ -169,39 +179,86 @@ static void show_default_rule(struct netsh *n, const struct policy *p)
     print_auth(out, attributes_get(&p->attributes, "default-auth"));
 }
 
-int netsh_show_rule(struct netsh *n, const struct netsh_args *a, struct diag *d)
+/* only NULL = all rules. */
+static void show_rules(struct netsh *n, const struct policy *p, const struct rule *only,
+                       struct rule_wish *w)
 {
-    static const char *const types[] = {"transport", "tunnel", NULL};
-    struct netsh_look look;
-    struct policy *p;
-    struct rule *only = NULL;
-    int type = -1;
-    int err = netsh_get_look(n, a, false, d, &look);
-    if (err == 0)
-        err = netsh_get_choice(n, a, T_TYPE, types, d, &type);
-    if (err == 0)
-        err = catalog_policy(n->t->catalog, a->value[T_POLICY], d, &p);
-    if (err == 0)
-        err = catalog_settle(n->t->catalog, d);
-    if (err == 0 && !a->value[T_ALL] && !a->value[T_DEFAULT])
-        err = netsh_find_rule(n, a, p, d, &only);
-    if (err < 0)
-        return err;
-    if (a->value[T_DEFAULT]) {
+    if (w->args->value[T_DEFAULT]) {
         show_default_rule(n, p);
-        return 0;
+        w->shown++;
+        return;
     }
-    size_t shown = 0;
     for (size_t i = 0; i < p->n_rules; i++) {
         const struct rule *r = &p->rules[i];
         bool tunnel = attributes_get(&r->attributes, "tunnel");
-        if ((only && r != only) || (type >= 0 && tunnel != (type == 1)))
+        if ((only && r != only) || (w->type >= 0 && tunnel != (w->type == 1)))
             continue;
-        print_rule(n, r, i + 1, &look);
-        shown++;
+        print_rule(n, r, i + 1, &w->look);
+        w->shown++;
     }
-    (void)strbuf_addf(&n->t->out, "No. of Rules : %zu\n", shown);
-    return 0;
+}
+
+/* Without policy=: the rules of every policy, each under its name. */
+static int show_rules_of_all(struct netsh *n, struct rule_wish *w, struct diag *d)
+{
+    struct catalog *c = n->t->catalog;
+    const char *name = w->args->value[T_NAME], *id = w->args->value[T_ID];
+    struct guid guid = {{0}};
+    bool found = !name && !id;
+    if (id && guid_parse(id, &guid) < 0) {
+        int err = netsh_fail_value(n, w->args, T_ID, d, "'%s' is a number in a policy", id);
+        diag_hint(d, "add policy=NAME, or give the rule's GUID");
+        return err;
+    }
+    int err = catalog_load_all(c, d);
+    if (err == 0)
+        err = catalog_settle(c, d);
+    for (size_t i = 0; err == 0 && i < c->n_policies; i++) {
+        const struct policy *p = c->policies[i].now;
+        const struct rule *only = p && name ? policy_find_rule(p, name) : NULL;
+        for (size_t k = 0; p && id && !only && k < p->n_rules; k++)
+            if (guid_cmp(&p->rules[k].guid, &guid) == 0)
+                only = &p->rules[k];
+        if (!p || ((name || id) && !only))
+            continue;
+        found = true;
+        netsh_print_field(&n->t->out, "Policy Name", p->name);
+        show_rules(n, p, only, w);
+        (void)strbuf_add_char(&n->t->out, '\n'); /* sticky */
+    }
+    if (err == 0 && !found)
+        err = netsh_fail(n, d, NETSH_NOT_FOUND, DIAG_UNKNOWN_OBJECT, "no policy has a rule '%s'",
+                         name ? name : id);
+    return err;
+}
+
+static int show_rules_of(struct netsh *n, struct rule_wish *w, struct diag *d)
+{
+    const struct netsh_args *a = w->args;
+    struct policy *p;
+    struct rule *only = NULL;
+    int err = catalog_policy(n->t->catalog, a->value[T_POLICY], d, &p);
+    if (err == 0)
+        err = catalog_settle(n->t->catalog, d);
+    if (err == 0 && (a->value[T_NAME] || a->value[T_ID]))
+        err = netsh_find_rule(n, a, p, d, &only);
+    if (err == 0)
+        show_rules(n, p, only, w);
+    return err;
+}
+
+int netsh_show_rule(struct netsh *n, const struct netsh_args *a, struct diag *d)
+{
+    static const char *const types[] = {"transport", "tunnel", NULL};
+    struct rule_wish w = {.args = a, .type = -1};
+    int err = netsh_get_look(n, a, false, d, &w.look);
+    if (err == 0)
+        err = netsh_get_choice(n, a, T_TYPE, types, d, &w.type);
+    if (err == 0)
+        err = a->value[T_POLICY] ? show_rules_of(n, &w, d) : show_rules_of_all(n, &w, d);
+    if (err == 0 && !a->value[T_DEFAULT])
+        (void)strbuf_addf(&n->t->out, "No. of Rules : %zu\n", w.shown);
+    return err;
 }
 
 int netsh_show_all(struct netsh *n, const struct netsh_args *a, struct diag *d)

@@ -43,11 +43,6 @@ int netsh_load_store(struct netsh *n, struct diag *d)
     return 0;
 }
 
-const char *netsh_store_name(const struct netsh *n)
-{
-    return locations[n->domain ? 2 : n->slot == CATALOG_PERSISTENT];
-}
-
 int netsh_check_writable(struct netsh *n, struct diag *d)
 {
     int err = netsh_load_store(n, d);

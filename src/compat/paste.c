@@ -175,13 +175,23 @@ static int take_specs(struct paste *p)
     return err < 0 ? err : flush_spec(p, &raw, &spec);
 }
 
-/* A word without quotes, up to a blank, a quote or a switch that lost its blank. */
+/* Whether the next word is the name of a policy or rule. */
+static bool name_follows(const struct paste *p)
+{
+    const char *last = p->command.argc > 0 ? p->command.argv[p->command.argc - 1] : "";
+    return strcmp(last, ipsec_switches[SW_POLICY].name) == 0 ||
+           strcmp(last, ipsec_switches[SW_RULE].name) == 0;
+}
+
+/* A word without quotes, up to a blank, a quote or, in anything but a name, a switch that lost its
+ * blank. */
 static int take_plain(struct paste *p, bool spec)
 {
     size_t from = p->i;
     char name[16];
+    bool whole = !spec && name_follows(p);
     while (p->i < p->n && !is_blank(p->s[p->i]) && quote_at(p->s + p->i) == 0 &&
-           (p->i == from || switch_at(p, p->i, name) == 0))
+           (whole || p->i == from || switch_at(p, p->i, name) == 0))
         p->i++;
     if (!spec)
         return add_word(p, p->s + from, p->i - from);

@@ -9,13 +9,19 @@
 
 #include "base/limits.h"
 
+void run_commands_cut(struct run_commands *l, size_t n)
+{
+    while (l->n > n) {
+        struct run_command *c = &l->v[--l->n];
+        for (int k = 0; k < c->argc; k++)
+            free(c->argv[k]);
+        free(c->argv);
+    }
+}
+
 void run_commands_done(struct run_commands *l)
 {
-    for (size_t i = 0; i < l->n; i++) {
-        for (int k = 0; k < l->v[i].argc; k++)
-            free(l->v[i].argv[k]);
-        free(l->v[i].argv);
-    }
+    run_commands_cut(l, 0);
     free(l->v);
     *l = (struct run_commands){0};
 }

@@ -15,6 +15,7 @@ struct run_commands {
     struct run_command *v;
     size_t n, cap;
 };
+void run_commands_cut(struct run_commands *l, size_t n); /* frees those from n on */
 void run_commands_done(struct run_commands *l);
 /* Copies the words. */
 _must_check_ int run_commands_add(struct run_commands *l, const struct run_command *command);

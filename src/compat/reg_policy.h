@@ -2,6 +2,7 @@
 /* What the reader and the writer of policy objects share: identities that Windows gives to actions
  * and types, and methods in both spellings. Only reg_policy*.c include it. */
 #pragma once
+#include "base/limits.h"
 #include "blob.h"
 #include "reg_internal.h"
 
@@ -29,3 +30,21 @@ _must_check_ int reg_main_mode_print(const struct blob_isakmp *b, struct strbuf 
                                      bool *ret_lost);
 _must_check_ int reg_main_mode_parse(const char *methods, struct blob_isakmp *b, bool *ret_lost);
 _must_check_ int reg_methods_add(struct blob_negotiation *b, const struct blob_offer *o);
+
+/* --- names (reg_policy_names.c) --- */
+struct hash_table;
+struct reg_count;
+struct reg_names {
+    struct hash_table *counts;
+    struct reg_count **v; /* owned */
+    size_t n, cap;
+};
+struct reg_taken {
+    bool (*is)(void *ctx, const char *name);
+    void *ctx;
+};
+void reg_names_done(struct reg_names *n);
+/* The name itself, or with the next number that is free among the names of this scope. 0 or
+ * -ENOMEM. */
+_must_check_ int reg_names_free(struct reg_names *n, const char *scope, const char *wanted,
+                                const struct reg_taken *taken, char ret[LIMIT_NAME_BYTES + 1]);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/utf8.h"
 #include "derived_guid.h"
 #include "reg_policy.h"
 #include "text/text.h"
@@ -103,7 +104,9 @@ static int lose_filter(struct writer *w, const struct rule *r, const struct filt
                        const char *why)
 {
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(64 * 1024);
-    int err = text_print_filter(f, &text);
+    struct filter bare = *f; /* borrows everything */
+    bare.description = NULL;
+    int err = text_print_filter(&bare, &text);
     return err < 0 ? err : convert_loss(w->l, "rule \"%s\": %s: %s", r->name, why, text.s);
 }
 
@@ -124,29 +127,43 @@ static int add_filter(const struct filter *f, const char *description, struct gu
     return description && !b->description ? -ENOMEM : 0;
 }
 
-/* Each combination of one range on either side is a filter there. An override block becomes a
- * plain one (windows.md 20). */
+/* The filter with the i-th combination of one range on either side; borrows everything. */
+static struct filter one_of(const struct filter *f, size_t i)
+{
+    struct filter one = *f;
+    size_t n_d = f->dport.n > 0 ? f->dport.n : 1;
+    if (f->sport.n > 0)
+        one.sport = (struct portset){1, &f->sport.range[i / n_d]};
+    if (f->dport.n > 0)
+        one.dport = (struct portset){1, &f->dport.range[i % n_d]};
+    one.action = ACTION_BLOCK;
+    one.inpass = one.override = one.log = false;
+    one.methods = one.description = NULL;
+    return one;
+}
+
+/* Each combination is a filter there. An override block becomes a plain one (windows.md 20), and a
+ * filter that logs goes on without. */
 static int add_split(struct writer *w, const struct rule *r, const struct filter *f,
                      struct blob_filters *to)
 {
-    size_t n_s = f->sport.n > 0 ? f->sport.n : 1, n_d = f->dport.n > 0 ? f->dport.n : 1;
+    size_t n = (f->sport.n > 0 ? f->sport.n : 1) * (f->dport.n > 0 ? f->dport.n : 1);
+    struct filter one = one_of(f, 0);
+    const char *why = blob_filter_can(&one); /* ports of one range never matter */
+    if (why) {
+        char reason[64];
+        (void)format_into(reason, sizeof(reason), "left out (%s)", why);
+        return lose_filter(w, r, f, reason);
+    }
     int err = f->override ? lose_filter(w, r, f, "written without override") : 0;
-    for (size_t i = 0; err == 0 && i < n_s * n_d; i++) {
-        struct filter one = *f; /* borrows everything */
-        if (f->sport.n > 0)
-            one.sport = (struct portset){1, &f->sport.range[i / n_d]};
-        if (f->dport.n > 0)
-            one.dport = (struct portset){1, &f->dport.range[i % n_d]};
-        one.action = ACTION_BLOCK;
-        one.inpass = one.override = false;
-        one.methods = one.description = NULL;
-        const char *why = blob_filter_can(&one);
-        if (why) {
-            char reason[64];
-            (void)format_into(reason, sizeof(reason), "left out (%s)", why);
-            return lose_filter(w, r, f, reason);
-        }
-        err = add_filter(&one, f->description,
+    if (err == 0 && f->log)
+        err = lose_filter(w, r, f, "written without log");
+    bool long_text = f->description && strlen(f->description) > BLOB_TEXT_BYTES;
+    if (err == 0 && long_text)
+        err = lose_filter(w, r, f, "written without its description, which is too long there");
+    for (size_t i = 0; err == 0 && i < n; i++) {
+        one = one_of(f, i);
+        err = add_filter(&one, long_text ? NULL : f->description,
                          i == 0 ? f->guid : related("reg filter", &f->guid, i), to);
     }
     return err;
@@ -381,11 +398,22 @@ static int write_part(struct writer *w, const struct part *part)
 }
 
 /* --- rules with filters of their own --- */
+/* "POLICY: RULE", each cut to fit. */
+static void own_name(const struct writer *w, const struct rule *r, const char *tail,
+                     char ret[LIMIT_NAME_BYTES + 1])
+{
+    const char *policy = w->p->name;
+    size_t n_policy = utf8_whole(policy, strnlen(policy, 100));
+    size_t n_rule = utf8_whole(r->name, strnlen(r->name, 120));
+    (void)format_into(ret, LIMIT_NAME_BYTES + 1, "%.*s: %.*s%s", (int)n_policy, policy, (int)n_rule,
+                      r->name, tail);
+}
+
 static int own_action(const struct writer *w, const struct rule *r, const struct filter *f,
                       size_t index, struct filter_action *ret)
 {
     static const char *const keys[] = {"qm-methods", "qm-pfs", "soft"};
-    char name[LIMIT_NAME_BYTES + 1];
+    char name[LIMIT_NAME_BYTES + 1], tail[32];
     char id[GUID_TEXT_BYTES];
     bool secure = f->action == ACTION_NEGOTIATE;
     int err = 0;
@@ -394,7 +422,8 @@ static int own_action(const struct writer *w, const struct rule *r, const struct
     ret->guid = derived_guid("reg action", name, strlen(name));
     if (secure) {
         guid_print(&w->p->guid, id);
-        (void)format_into(name, sizeof(name), "%.100s: %.120s (%zu)", w->p->name, r->name, index);
+        (void)format_into(tail, sizeof(tail), " (%zu)", index);
+        own_name(w, r, tail, name);
         ret->guid = derived_guid(id, name, strlen(name));
     }
     for (size_t i = 0; err == 0 && secure && i < ARRAY_SIZE(keys); i++) {
@@ -435,7 +464,7 @@ static int write_own(struct writer *w, const struct rule *r)
             continue;
         if (index > 0)
             (void)format_into(tail, sizeof(tail), " (%zu)", index + 1);
-        (void)format_into(name, sizeof(name), "%.100s: %.120s%s", w->p->name, r->name, tail);
+        own_name(w, r, tail, name);
         err = own_action(w, r, &r->filters[i], index, &a);
         struct part part = {.r = r,
                             .index = index,

@@ -10,7 +10,8 @@
 #include "reg_decode.h"
 #include "reg_tree.h"
 
-enum { FILE_BYTES = 64 * 1024 * 1024, VALUES = 1000000, PATH_BYTES = 16 * 1024 };
+/* LEVELS: what Windows allows. */
+enum { FILE_BYTES = 64 * 1024 * 1024, VALUES = 1000000, PATH_BYTES = 16 * 1024, LEVELS = 512 };
 
 struct reader {
     const char *s;
@@ -346,7 +347,11 @@ static int read_path(struct reader *r, char **ret)
     size_t n = close - start;
     if (n > PATH_BYTES)
         return fail(r, "the name of the key is too long");
-    size_t root = 0;
+    size_t root = 0, levels = 0;
+    for (size_t i = start; i < close; i++)
+        levels += r->s[i] == '\\';
+    if (levels > LEVELS)
+        return fail(r, "the key is more than 512 levels deep");
     while (root < n && r->s[start + root] != '\\')
         root++;
     for (size_t i = 0; i < ARRAY_SIZE(roots) && path.len == 0; i++)
@@ -391,7 +396,10 @@ static int read_key(struct reader *r, struct reg_key **ret)
 /* A key that is removed takes along what stood before in it and below it. */
 static void settle_removals(struct reg_tree *t)
 {
-    for (size_t i = 0; i < t->n; i++) {
+    bool any = false;
+    for (size_t i = 0; !any && i < t->n; i++)
+        any = t->v[i].removed_line > 0;
+    for (size_t i = 0; any && i < t->n; i++) {
         uint32_t line = t->v[i].removed_line;
         for (char *end = t->v[i].path + strlen(t->v[i].path);
              (end = memrchr(t->v[i].path, '\\', (size_t)(end - t->v[i].path)));) {

@@ -110,7 +110,8 @@ static void put_warnings(const struct front *f, const json_t *doc)
 static bool is_blocking(const json_t *filter)
 {
     const char *action = agent_text(filter, "action");
-    return strcmp(action, "permit") != 0 && action[0] != '\0';
+    bool denies = strcmp(action, "permit") != 0 || json_is_true(json_object_get(filter, "inpass"));
+    return denies && action[0] != '\0';
 }
 
 /* Each term of the packets that an exception lets through, once. */

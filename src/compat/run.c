@@ -184,13 +184,22 @@ static int send(struct attempt *a, json_t *ops, struct diag *d)
     return err;
 }
 
+/* Unless the tool itself has said why. */
+static int note_unchanged(struct tool_run *t, struct diag *d)
+{
+    for (size_t i = 0; i < t->n_remarks; i++)
+        if (t->remarks[i].kind == NOTE || t->remarks[i].kind == NOTE_WARNING)
+            return 0;
+    return t->changes ? tool_remark(t, NOTE, d, "nothing to change") : 0;
+}
+
 static int commit(struct attempt *a, struct diag *d)
 {
     _cleanup_json_ json_t *ops = NULL;
     int err = commit_ops(&a->catalog, &ops);
     if (err < 0)
         return err;
-    return json_array_size(ops) > 0 ? send(a, ops, d) : 0;
+    return json_array_size(ops) > 0 ? send(a, ops, d) : note_unchanged(&a->tool, d);
 }
 
 static int after(const struct front *f, enum tool_after after, struct diag *d)

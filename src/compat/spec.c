@@ -109,6 +109,17 @@ static bool begins_like_ipv6(const struct side *side)
     return true;
 }
 
+/* The brackets around the filter, for hints: without them the word would mean something else. */
+static const char *opening(const struct spec_reader *r)
+{
+    return r->out->bracket == '[' ? "[" : r->out->bracket == '(' ? "(" : "";
+}
+
+static const char *closing(const struct spec_reader *r)
+{
+    return r->out->bracket == '[' ? "]" : r->out->bracket == '(' ? ")" : "";
+}
+
 static int check_colons(struct spec_reader *r, const struct side *left, const struct side *right)
 {
     const char *const sides[] = {"source", "destination"};
@@ -131,9 +142,9 @@ static int check_colons(struct spec_reader *r, const struct side *left, const st
     struct piece from = {proto.s - 1, proto.n + 1, proto.at - 1};
     int err = spec_fail(r, from, "the protocol stands at the end, on the destination side");
     if (right->n_colons < FIELD_PROTO)
-        diag_hint(r->d, "write %.*s%c%.*s%s:%.*s", (int)(from.at - left->all.at), left->all.s,
-                  right->all.s[-1], (int)right->all.n, right->all.s,
-                  right->n_colons == 0 ? ":" : "", (int)proto.n, proto.s);
+        diag_hint(r->d, "write %s%.*s%c%.*s%s:%.*s%s", opening(r), (int)(from.at - left->all.at),
+                  left->all.s, right->all.s[-1], (int)right->all.n, right->all.s,
+                  right->n_colons == 0 ? ":" : "", (int)proto.n, proto.s, closing(r));
     return err;
 }
 
@@ -149,8 +160,8 @@ static int check_port_proto(struct spec_reader *r, const struct side *s, const s
     if (p == PROTO_ANY) {
         int err = spec_fail(r, port, "a port needs TCP or UDP");
         if (right->n_colons < FIELD_PROTO)
-            diag_hint(r->d, "write %.*s%s:TCP", (int)r->inner.n, r->inner.s,
-                      right->n_colons == 0 ? ":" : "");
+            diag_hint(r->d, "write %s%.*s%s:TCP%s", opening(r), (int)r->inner.n, r->inner.s,
+                      right->n_colons == 0 ? ":" : "", closing(r));
         else
             diag_hint(r->d, "end the filter with :TCP or :UDP");
         return err;
@@ -162,8 +173,8 @@ static int check_port_proto(struct spec_reader *r, const struct side *s, const s
         port.n++;
         port.s--;
     }
-    diag_hint(r->d, "write %.*s%.*s", (int)before, r->inner.s, (int)(r->inner.n - before - port.n),
-              port.s + port.n);
+    diag_hint(r->d, "write %s%.*s%.*s%s", opening(r), (int)before, r->inner.s,
+              (int)(r->inner.n - before - port.n), port.s + port.n, closing(r));
     return err;
 }
 
@@ -250,10 +261,11 @@ static int fail_missing_side(struct spec_reader *r, bool source, size_t sep)
     int err =
         spec_fail(r, spec_part(p, sep, 1), "the %s is missing", source ? "source" : "destination");
     if (source)
-        diag_hint(r->d, "write *%.*s, where * is any address", (int)p.n, p.s);
+        diag_hint(r->d, "write %s*%.*s%s, where * is any address", opening(r), (int)p.n, p.s,
+                  closing(r));
     else
-        diag_hint(r->d, "write %.*s0%.*s, where 0 is this host", (int)sep + 1, p.s,
-                  (int)(p.n - sep - 1), p.s + sep + 1);
+        diag_hint(r->d, "write %s%.*s0%.*s%s, where 0 is this host", opening(r), (int)sep + 1, p.s,
+                  (int)(p.n - sep - 1), p.s + sep + 1, closing(r));
     return err;
 }
 

@@ -2,7 +2,7 @@
 /* text/print.c: the canonical text of filters, policies and packets (policy.md 7). Called
  * wherever one is shown, stored or compared. Invariant: what is printed reads back to an equal
  * object, and printing that gives the same bytes. Rules with one filter stand on one line, with
- * the names padded so that the filters align. */
+ * the names padded so that the filters align; behind attributes nothing is padded. */
 #include <string.h>
 
 #include "base/duration.h"
@@ -210,7 +210,7 @@ static int align_columns(const struct policy *p, size_t max_bytes, unsigned *ret
 {
     unsigned widest = 0;
     for (size_t i = 0; i < p->n_rules; i++) {
-        if (p->rules[i].n_filters != 1)
+        if (p->rules[i].n_filters != 1 || p->rules[i].attributes.n > 0)
             continue;
         _cleanup_(strbuf_done) struct strbuf head = STRBUF_INIT(max_bytes);
         print_rule_head(&p->rules[i], &head);
@@ -233,7 +233,8 @@ static void print_rule(const struct rule *r, unsigned columns, struct strbuf *ou
         return;
     if (r->n_filters == 1) {
         unsigned width = utf8_width(out->s + before, out->len - before);
-        (void)strbuf_addf(out, "%*s  ", width < columns ? (int)(columns - width) : 0, "");
+        int pad = width < columns ? (int)(columns - width) : 0;
+        (void)strbuf_addf(out, "%*s", r->attributes.n > 0 ? 1 : pad + 2, "");
         print_filter(&r->filters[0], out);
         (void)strbuf_add_char(out, '\n');
         return;

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Policies through the foreign forms and back with the real commands, compared by `portward policy
 diff`: native -> reg, netsh, ipseccmd -> native. What a form cannot express is listed on stderr
-before anything is written, exit 6. And a netsh script of 40 lines against its native form.
+before anything is written, exit 6. And a netsh script of 40 commands against its native form.
 
 Random policies follow from the printed seed (PORTWARD_SEED); diff-convert compares the same
 converters packet by packet.

@@ -104,12 +104,18 @@ def remarks(w):
                 "-x")
     check(len(out) == 1 and "forwarded traffic is not covered" in out[0],
           f"a static block of what is sent: {out}")
+    same = lines("ipseccmd", "-w", "REG", "-p", "Out", "-r", "R", "-f", "0=*:25:TCP", "-n", "BLOCK",
+                 "-x")
+    check(same == ["portward: note: nothing to change"], f"the same static command: {same}")
     secured = lines("ipseccmd", "-f", "*=0:99:TCP", "-n", "ESP[3DES,SHA]")
     check(len([line for line in secured if "denied in the clear" in line]) == 1,
           f"negotiation is warned of once: {secured}")
+    check(any("UDP 500 and 4500" in line for line in secured), "and what it lets through is said")
     level = lines("netsh", "ipsec", "dynamic", "set", "config", "ipsecexempt", "0")
     check(len([line for line in level if "source port 88" in line]) == 1,
           f"an exemption level is warned of once: {level}")
+    stop_shown = w.net.cli("compat", "net", "--explain", "stop", "policyagent").stderr
+    check("the agent would be stopped" in stop_shown, f"net stop, explained: {stop_shown!r}")
     shown = w.net.cli("compat", "netsh", "--explain", "ipsec", "dynamic", "set", "config",
                       "ipsecexempt", "2").stderr.splitlines()
     check(len([line for line in shown if "source port 88" in line]) == 1,

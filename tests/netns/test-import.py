@@ -149,6 +149,38 @@ def deletes_nothing(i):
     i.net.ok("policy", "delete", "New")
 
 
+def shared_objects(i):
+    """What a file shares with the assigned policy changes it, and that is said; a native text
+    keeps its own filters; a netsh script does not add what is there."""
+    net = i.net
+    script = ("pushd ipsec static\nadd filter filterlist=shared srcaddr=any dstaddr=me protocol=UDP "
+              "dstport=1501 mirrored=no\n%spopd\n")
+    first = ("add filteraction name=shut action=block\nadd policy name=First\n"
+             "add rule name=r policy=First filterlist=shared filteraction=shut\n")
+    i.run(0, "import", "netsh", "-", text=script % first)
+    net.ok("policy", "assign", "First")
+    check(not reaches(net, C4, S4, 1501), "the first policy is in force")
+    before = i.digest()
+    second = (script % "add policy name=Second\n").replace("1501", "1502")
+    for words in (("--dry-run",), ()):
+        check(i.digest() == before, "nothing is changed yet")
+        done = i.run(0, "import", "netsh", "-", *words, text=second)
+        check("warning: policy 'First' is not in 'stdin' and changes with it" in done.stderr,
+              f"the assigned policy that changes is named {done.stderr}")
+    check(not reaches(net, C4, S4, 1502), "the new filter of its list is in force")
+    before = i.digest()
+    i.run(5, "import", "netsh", "-", text=second)
+    check(i.digest() == before, "the same script again: refused, nothing is added twice")
+    text = ('policy "Third" { rule "r" attribute filterlist "shared" attribute filteraction "shut" '
+            "permit in udp from any to me port 1503 }\n")
+    done = i.run(0, "import", "text", "-", text=text)
+    check("port 1503" in net.ok("policy", "show", "Third") and "keeps the filters" in done.stderr,
+          "names that mean something else here do not change a text")
+    net.ok("policy", "assign", "Old server")
+    for name in ("First", "Second", "Third"):
+        net.ok("policy", "delete", name)
+
+
 def preshared_keys(i):
     """Kept by the agent, and in no answer, no file and no message."""
     script = ('pushd ipsec static\nadd policy name=Keys\nadd filterlist name=l\n'
@@ -203,6 +235,7 @@ def test(net):
     surplus_ranges(i)
     refused(i)
     deletes_nothing(i)
+    shared_objects(i)
     preshared_keys(i)
     filtering(i)
     net.stop_agent()

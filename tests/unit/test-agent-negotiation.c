@@ -13,6 +13,7 @@
 #include "text/text.h"
 
 #define BEFORE "denied in the clear until the negotiation engine is configured: "
+#define AFTER  "; IKE, UDP 500 and 4500, passes"
 
 static struct policy *policy_of(const char *text)
 {
@@ -47,16 +48,16 @@ static void test_policies(void **state _unused_)
         const char *text, *warning;
     } cases[] = {
         {"policy \"P\" { rule \"A\" block in }", NULL},
-        {"policy \"P\" { rule \"A\" negotiate in }", BEFORE "\"A\""},
-        {"policy \"P\" { rule \"A\" permit inpass in }", BEFORE "\"A\""},
+        {"policy \"P\" { rule \"A\" negotiate in }", BEFORE "\"A\"" AFTER},
+        {"policy \"P\" { rule \"A\" permit inpass in }", BEFORE "\"A\"" AFTER},
         {"policy \"P\" { inactive rule \"A\" negotiate in }", NULL},
         {"policy \"P\" { rule \"A\" { block in negotiate out negotiate in } rule \"B\" permit in }",
-         BEFORE "\"A\""},
+         BEFORE "\"A\"" AFTER},
         {"policy \"P\" { rule \"A\" negotiate in rule \"B\" negotiate out rule \"C\" negotiate }",
-         BEFORE "\"A\", \"B\", \"C\""},
+         BEFORE "\"A\", \"B\", \"C\"" AFTER},
         {"policy \"P\" { rule \"A\" negotiate in rule \"B\" negotiate out rule \"C\" negotiate "
          "rule \"D\" negotiate rule \"E\" permit inpass }",
-         BEFORE "\"A\", \"B\", \"C\" and 2 more"},
+         BEFORE "\"A\", \"B\", \"C\" and 2 more" AFTER},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct policy *p = policy_of(cases[i].text);
@@ -86,8 +87,8 @@ static void test_dynamic(void **state _unused_)
     } cases[] = {
         {"block in", NULL},
         {"permit in", NULL},
-        {"negotiate in", BEFORE "\"d7\""},
-        {"permit inpass in", BEFORE "\"d7\""},
+        {"negotiate in", BEFORE "\"d7\"" AFTER},
+        {"permit inpass in", BEFORE "\"d7\"" AFTER},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct filter f = filter_of(cases[i].text);

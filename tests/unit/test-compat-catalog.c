@@ -297,7 +297,7 @@ static void test_dynamic(void **state)
     "    }\n"                                                                       \
     "}\n"                                                                           \
     "policy \"filteractions\" {\n"                                                  \
-    "    rule \"deny\" attribute guid \"22222222-2222-4222-8222-222222222222\"  "   \
+    "    rule \"deny\" attribute guid \"22222222-2222-4222-8222-222222222222\" "    \
     "block from any to any\n"                                                       \
     "}\n"
 #define BOUND                                                                          \

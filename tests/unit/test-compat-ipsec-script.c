@@ -93,7 +93,7 @@ static const char *const round_trips[] = {
     "135,5001-5021 }",
     "policy \"P\" { rule \"A\" connection lan block from any to any mirrored rule \"B\" connection "
     "dialup permit out gre from me to 192.0.2.1 }",
-    "policy \"a \\\"b\\\" 100% \\\\\" { rule \"c%d%\\\\\" block in from any to me }",
+    "policy \"a 'b' & 100% \\\\\" { rule \"c%d%\\\\\" block in from any to me }",
     "policy \"P\" { rule \"A\" permit out tcp from me to www.example.com port 80 }",
     "policy \"P\" { rule \"A\" permit inpass in tcp from any to me port 80 }",
     "policy \"P\" { rule \"A\" attribute auth \"kerberos cert:\\\"CN=My CA\\\"\" attribute "
@@ -189,6 +189,29 @@ static const struct {
      "-p \"P:1\""},
     {"policy \"P\" { rule \"A\" attribute filterlist \"webs\" block in tcp from any to me port 80 }",
      NULL, "-f \"*=0:80:TCP\" -n BLOCK"},
+    /* No text of a policy becomes a command of cmd.exe. */
+    {"policy \"a\\\" & calc & \\\"\" { rule \"A\" block in tcp from any to me port 80 }",
+     "quotes in the name", "-p \"a_ & calc & _\" -r \"A\" -f"},
+    {"policy \"P\" { rule \"a\\\"\" block in tcp from any to me port 80 rule \"a_ (2)\" block in tcp "
+     "from any to me port 81 }",
+     "quotes in the name", "-r \"a_ (3)\" -f \"*=0:80:TCP\""},
+    {"policy \"P\" { rule \"A\" attribute tunnel \"x & calc\" block in tcp from any to me port 80 }",
+     "attribute tunnel", "-r \"A\" -f \"*=0:80:TCP\" -n BLOCK\r\n"},
+    {"policy \"P\" { rule \"A\" attribute auth \"kerberos & calc\" block in tcp from any to me port "
+     "80 }",
+     "attribute auth", "-r \"A\" -f \"*=0:80:TCP\" -n BLOCK\r\n"},
+    {"policy \"P\" { rule \"A\" attribute auth \"cert:\\\"x\\\\\\\" & calc\\\"\" block in tcp from any to "
+     "me port 80 }",
+     "attribute auth", "-r \"A\" -f \"*=0:80:TCP\" -n BLOCK\r\n"},
+    {"policy \"P\" attribute mm-filters \"0=* & calc\" { rule \"A\" block in tcp from any to me port "
+     "80 }",
+     "attribute mm-filters", "-n BLOCK\r\nipseccmd -w REG -p \"P\"\r\n"},
+    {"policy \"P\" attribute mm-filters \"0=192.0.2.1 -x\" { rule \"A\" block in tcp from any to me "
+     "port 80 }",
+     "attribute mm-filters", "-n BLOCK\r\nipseccmd -w REG -p \"P\"\r\n"},
+    {"policy \"P\" attribute mm-methods \"3DES-SHA1-2|calc\" { rule \"A\" block in tcp from any to me "
+     "port 80 }",
+     "attribute mm-methods", "-n BLOCK\r\nipseccmd -w REG -p \"P\"\r\n"},
     {"policy \"P\" { rule \"A\" attribute auth \"psk:88c862ed-162d-4ad7-a2ea-594a6e7633cf\" "
      "negotiate esp 3des-sha1 out from me to 192.0.2.1 }",
      "preshared key", "-r \"A\" -f \"0=192.0.2.1\" -n ESP[3DES,SHA]"},
@@ -390,6 +413,15 @@ static void test_read(void **state)
          {.file = "f", .name = "New"},
          "policy \"New\" poll 30m { rule \"R\" block in tcp from any to me port 80 }",
          NULL},
+        /* Dashes of a web page are switches here, too. */
+        {"ipseccmd \xe2\x80\x93w REG \xe2\x80\x93p P -r R -f *=0:80:TCP -n BLOCK\n",
+         {.file = "f", .name = "New"},
+         "policy \"New\" { rule \"R\" block in tcp from any to me port 80 }",
+         NULL},
+        {"ipseccmd \xe2\x80\x93u\nipseccmd -w REG -p P -1p\n",
+         {.file = "f"},
+         "policy \"P\" attribute mm-pfs \"yes\" { }",
+         "f:1: '-u' ends what is in force now, line not imported"},
         {"ipseccmd -w REG -p P -1p\nipseccmd -w REG -p Q -1p\n",
          {.file = "f", .name = "New"},
          NULL,

@@ -94,6 +94,8 @@ static const struct stored stored[] = {
     {"-f *=0:80:TCP -n BLOCK", "", "block in tcp from any to me port 80;", "ends at reboot"},
     {"-f *=0:80:TCP -n PASS", "", "permit in tcp from any to me port 80;", NULL},
     {"-f *=0:80:TCP", "", "negotiate in tcp from any to me port 80;", "denied in the clear"},
+    {"-f *=0:80:TCP -n INPASS", "", "permit inpass in tcp from any to me port 80;",
+     "ends at reboot"},
     {"-f (*=0:80:TCP) -n BLOCK", "", "permit in tcp from any to me port 80;",
      "the brackets decide, not -n"},
     {"-f [*=0:80:TCP] -n BLOCK", "", "block in tcp from any to me port 80;", "ends at reboot"},
@@ -131,6 +133,32 @@ static void test_stored(void **state)
         tool_run_done(&x.t);
         catalog_done(&c);
     }
+}
+
+/* What a command says of a rule that is there. */
+static void test_existing_rules(void **state)
+{
+    (void)state;
+    struct catalog c;
+    struct run x;
+    catalog_init(&c, NULL, seed);
+    run_lines(&c, start);
+    run_line(&x, &c, NULL, "ipseccmd", "-w REG -p P -r \"rule a\" -f DEFAULT -n BLOCK", false);
+    assert_int_equal(x.r, 0);
+    assert_true(
+        has_remark(&x.t, NOTE_WARNING, "rule 'rule a' stays as it is: DEFAULT makes no rule"));
+    assert_int_equal(n_rules(&c), 2);
+    tool_run_done(&x.t);
+    run_line(&x, &c, NULL, "ipseccmd", "-w REG -p P -r \"Rule A\" -r \"rule a\" -o", false);
+    if (x.r < 0)
+        fail_msg("%s", x.d.message);
+    assert_int_equal(n_rules(&c), 1);
+    tool_run_done(&x.t);
+    run_line(&x, &c, NULL, "ipseccmd", "-w REG -p P -r \"Rule B\" -r \"Rule A\" -o", false);
+    assert_int_equal(x.r, -ENOENT);
+    assert_int_equal(n_rules(&c), 1);
+    tool_run_done(&x.t);
+    catalog_done(&c);
 }
 
 static void test_secret(void **state)
@@ -437,10 +465,10 @@ static void test_help(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stored),     cmocka_unit_test(test_secret),
-        cmocka_unit_test(test_assignment), cmocka_unit_test(test_host),
-        cmocka_unit_test(test_show),       cmocka_unit_test(test_personas),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_stored),   cmocka_unit_test(test_existing_rules),
+        cmocka_unit_test(test_secret),   cmocka_unit_test(test_assignment),
+        cmocka_unit_test(test_host),     cmocka_unit_test(test_show),
+        cmocka_unit_test(test_personas), cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

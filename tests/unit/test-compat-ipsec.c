@@ -523,6 +523,8 @@ static const struct {
      "KERBEROS, PRESHARE:\"key\" or CERT:\"authority\"", NULL, 0, 0},
     {"-f 0+192.0.2.1 -a PRESHARE", 2, "PRESHARE needs a value", "write -a PRESHARE:\"key\"", NULL,
      0, 0},
+    {"-f 0+192.0.2.1 -a PRESHARE:top secret", 2, "unknown word behind an authentication method",
+     "KERBEROS, PRESHARE:\"key\" or CERT:\"authority\"", NULL, 0, 0},
     {"-f 0+192.0.2.1 -a PRESHARED:\"secret\"", 2, "unknown authentication method 'PRESHARED'",
      "KERBEROS, PRESHARE:\"key\" or CERT:\"authority\"", NULL, 0, 0},
     {"-f 0+192.0.2.1 -a KERBEROS:x", 2, "KERBEROS takes no value", "write -a KERBEROS", NULL, 0, 0},

@@ -454,15 +454,67 @@ static void test_show(void **state)
     world_done(&w);
 }
 
+/* Forms of show rule on the pages of Microsoft, and name=all. */
+static void test_show_rule_forms(void **state)
+{
+    static const struct {
+        const char *line;
+        unsigned rules; /* shown */
+    } rows[] = {
+        {"show rule all", 3},
+        {"show rule name=all", 3},
+        {"show rule name=ALL policy=P1", 2},
+        {"show rule all policy=P1", 2},
+        {"show rule all policy=P1 type=tunnel", 1},
+        {"show rule all P1 transport", 1},
+        {"show rule all type=tunnel level=verbose format=list", 1},
+        {"show rule name=R1 policy=P1 level=normal format=table wide=yes", 1},
+        {"show rule name=R1", 2}, /* of either policy */
+        {"show rule R2", 1},
+        {"show rule id=2 policy=P1", 1},
+    };
+    struct world w;
+    (void)state;
+    world_init(&w);
+    must(&w, "ipsec static add filter L any me protocol=TCP dstport=80 mirrored=no");
+    must(&w, "ipsec static add filteraction block action=block");
+    must(&w, "ipsec static add policy P1");
+    must(&w, "ipsec static add policy P2");
+    must(&w, "ipsec static add rule R1 P1 L block");
+    must(&w, "ipsec static add rule R2 P1 L block tunnel=192.0.2.1");
+    must(&w, "ipsec static add rule R1 P2 L block");
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        char line[128], want[64];
+        (void)snprintf(line, sizeof(line), "ipsec static %s", rows[i].line);
+        (void)snprintf(want, sizeof(want), "No. of Rules : %u\n", rows[i].rules);
+        must(&w, line);
+        if (!strstr(w.run.out.s, want))
+            fail_msg("%s: %s", line, w.run.out.s);
+    }
+    must(&w, "ipsec static show policy name=all");
+    assert_non_null(strstr(w.run.out.s, "No. of policies : 2"));
+    assert_true(has_remark(&w, "read name=all as all"));
+    must(&w, "ipsec static show filterlist name=all");
+    must(&w, "ipsec static show filteraction name=all");
+    assert_int_not_equal(run_line(&w, "ipsec static show rule id=1"), 0);
+    assert_int_not_equal(run_line(&w, "ipsec static show rule nowhere"), 0);
+    /* What changes something never takes a name for all of them. */
+    assert_int_not_equal(run_line(&w, "ipsec static delete policy name=all"), 0);
+    must(&w, "ipsec static show policy all");
+    assert_non_null(strstr(w.run.out.s, "No. of policies : 2"));
+    world_done(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refusals),      cmocka_unit_test(test_shared_list),
-        cmocka_unit_test(test_delete_filter), cmocka_unit_test(test_assign),
-        cmocka_unit_test(test_store),         cmocka_unit_test(test_rules),
-        cmocka_unit_test(test_name_permit),   cmocka_unit_test(test_policy_values),
-        cmocka_unit_test(test_mirrored_hole), cmocka_unit_test(test_actions),
-        cmocka_unit_test(test_methods),       cmocka_unit_test(test_show),
+        cmocka_unit_test(test_refusals),        cmocka_unit_test(test_shared_list),
+        cmocka_unit_test(test_delete_filter),   cmocka_unit_test(test_assign),
+        cmocka_unit_test(test_store),           cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_name_permit),     cmocka_unit_test(test_policy_values),
+        cmocka_unit_test(test_mirrored_hole),   cmocka_unit_test(test_actions),
+        cmocka_unit_test(test_methods),         cmocka_unit_test(test_show),
+        cmocka_unit_test(test_show_rule_forms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -73,6 +73,8 @@ static const struct {
     /* A name is never altered. */
     {"ipseccmd -w REG -p \"A -x * = 0: \xe2\x80\x93y\" -x",
      "portward compat ipseccmd -w REG -p \"A -x * = 0: \xe2\x80\x93y\" -x\n", 0},
+    {"ipseccmd -w REG -p Web-y -r R-o -f *=0:80:TCP-n BLOCK",
+     "portward compat ipseccmd -w REG -p Web-y -r R-o -f \"*=0:80:TCP\" -n BLOCK\n", 1},
     {"ipseccmd -w REG -p \"\" -x", "portward compat ipseccmd -w REG -p \"\" -x\n", 0},
     {"ipseccmd -w REG -p \"P\" \xe2\x80\x93x", "portward compat ipseccmd -w REG -p P -x\n", 1},
     {"ipseccmd -w REG -p \"P\" ?x", "portward compat ipseccmd -w REG -p P -x\n", 1},
@@ -157,6 +159,26 @@ static const struct {
     {"netsh ipsec static add policy name=\"A B\"",
      "portward compat netsh ipsec static add policy \"name=A B\"\n", 0, 0},
     {"ipseccmd -u\nexit /b 0\nipseccmd -x", CMD "-u\n", 0, 0},
+    /* what depends on a part that is not understood is not run, nor what stands beside it */
+    {"if exist x (\n  ipseccmd -u\n  rem (\n) else (\n  ipseccmd -f (0=*)\n)\nnetdiag /test:ipsec",
+     "portward compat netdiag /test:ipsec\n", 4, 0},
+    {"for %%i in (1 2) do (\nif 1==1 (\nipseccmd -u\n)\nipseccmd -u\n)\nipseccmd -x", CMD "-x\n", 4,
+     0},
+    {"if \"%1\"==\"\" (\nipseccmd -u\nexit\n)\nipseccmd -x", CMD "-x\n", 3, 0},
+    {"(\nipseccmd -u\n)\nipseccmd -x", CMD "-x\n", 2, 0},
+    {"if exist x ipseccmd -u & ipseccmd -x", "", 1, 0},
+    {"ipseccmd -u & ipseccmd -x || ipseccmd -u", "", 1, 0},
+    {"echo a & if exist x (\nipseccmd -u\n)\nipseccmd -x", CMD "-x\n", 2, 0},
+    {"find \"a\" b && ipseccmd -u\nfind b & ipseccmd -u\nfind b && echo x && ipseccmd -u",
+     CMD "-u\n", 2, 3},
+    {"cd \\ && ipseccmd -u", CMD "-u\n", 0, 0},
+    {"set P=A & ipseccmd -u\nset P=A^&B\nset \"P=A&B\"\nipseccmd -p \"%P%\" -x",
+     CMD "-p \"A&B\" -x\n", 2, 0},
+    {"set P=A\nif exist x set p=B\nipseccmd -p %P% -x", "", 2, 0},
+    {"set P=A\nset /p P=name\nipseccmd -p %P% -x", "", 2, 0},
+    {"set P=A\necho x & set P=B\nipseccmd -p %P% -x", "", 2, 0},
+    {"set P=A\nset Q=B\nif 1==1 (\nset P=C\n)\nipseccmd -p %Q% -x\nipseccmd -p %P% -x",
+     CMD "-p B -x\n", 3, 0},
 };
 
 static void test_batch(void **state)

@@ -139,6 +139,26 @@ static void removal_below(void **state)
     reg_tree_done(&t);
 }
 
+/* Windows allows 512 levels; every one is looked up when a file removes keys. */
+static void deep(void **state)
+{
+    (void)state;
+    for (unsigned levels = 512; levels <= 513; levels++) {
+        struct strbuf text = STRBUF_INIT(64 * 1024);
+        struct reg_tree t = {0};
+        struct diag d = {0};
+        (void)strbuf_add(&text, HEAD "[HKLM"); /* errors are sticky */
+        for (unsigned i = 0; i < levels; i++)
+            (void)strbuf_add(&text, "\\a");
+        assert_int_equal(strbuf_add(&text, "]\n[-HKLM\\b]\n"), 0);
+        assert_int_equal(reg_read(text.s, text.len, &d, &t) == 0, levels == 512);
+        if (levels > 512)
+            assert_string_equal(d.message, "the key is more than 512 levels deep");
+        reg_tree_done(&t);
+        strbuf_done(&text);
+    }
+}
+
 static void many(void **state)
 {
     (void)state;
@@ -163,7 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ways),     cmocka_unit_test(old_version), cmocka_unit_test(errors),
-        cmocka_unit_test(removal_below), cmocka_unit_test(many),
+        cmocka_unit_test(removal_below), cmocka_unit_test(many),        cmocka_unit_test(deep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,16 @@ static void test_every_code_point(void **state)
     }
 }
 
+/* A text that was cut anywhere ends with a whole character. */
+static void test_whole(void **state)
+{
+    (void)state;
+    static const char text[] = "a\xc3\xa4\xe6\x97\xa5\xf0\x9f\x98\x80z";
+    static const size_t want[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10, 11};
+    for (size_t n = 0; n < ARRAY_SIZE(want); n++)
+        assert_int_equal(utf8_whole(text, n), want[n]);
+}
+
 static void test_malformed(void **state)
 {
     (void)state;
@@ -127,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_code_point),
         cmocka_unit_test(test_malformed),
+        cmocka_unit_test(test_whole),
         cmocka_unit_test(test_width),
         cmocka_unit_test(test_casecmp),
         cmocka_unit_test(test_fold_is_idempotent),

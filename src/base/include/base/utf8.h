@@ -5,6 +5,8 @@
 #include "base/util.h"
 
 bool utf8_valid(const char *s, size_t n);
+/* Length of the first n bytes without a character that was cut off at their end. */
+size_t utf8_whole(const char *s, size_t n);
 /* Length in bytes (1-4) of the character at s and its code point; 0 if invalid. */
 size_t utf8_decode(const char *s, size_t n, uint32_t *ret_cp);
 /* C0, C1, DEL, line separators and the marks that reverse text: never shown as they are. */

@@ -75,6 +75,7 @@ struct tool_run {
     struct tool_remark *remarks;
     size_t n_remarks, cap_remarks;
     enum tool_after after;
+    bool changes;    /* a change was asked for: if nothing is different then, a note says so */
     bool partly;     /* done, but with findings: exit 6 */
     bool overridden; /* stored, but the domain policy is in force: exit 9 */
     int exit;        /* exit code of a tool that decides it itself (netdiag without agent: 3);
