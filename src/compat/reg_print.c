@@ -120,14 +120,27 @@ static int print_value(const struct reg_value *v, struct strbuf *out)
     return err;
 }
 
-int reg_print(const struct reg_tree *t, struct strbuf *out)
+static int print_keys(const struct reg_tree *t, bool removed, bool *first, struct strbuf *out)
 {
     int err = 0;
     for (size_t i = 0; i < t->n && err == 0; i++) {
         const struct reg_key *k = &t->v[i];
-        (void)strbuf_addf(out, "%s[%s%s]\n", i > 0 ? "\n" : "", k->removed ? "-" : "", k->path);
+        if (k->removed != removed)
+            continue;
+        (void)strbuf_addf(out, "%s[%s%s]\n", *first ? "" : "\n", removed ? "-" : "", k->path);
+        *first = false;
         for (size_t j = 0; j < k->n && err == 0; j++)
             err = print_value(&k->v[j], out);
     }
+    return err;
+}
+
+int reg_print(const struct reg_tree *t, struct strbuf *out)
+{
+    bool first = true;
+    /* Removing a key removes those below it, also one that was made again later. */
+    int err = print_keys(t, /* removed= */ true, &first, out);
+    if (err == 0)
+        err = print_keys(t, /* removed= */ false, &first, out);
     return err < 0 ? err : out->error;
 }
