@@ -218,6 +218,24 @@ static int read_second(struct list_reader *l)
     return r->err;
 }
 
+/* A GUID stands for one filter: where a file gives it to several, written anew the second version
+ * of one would stand instead of the others. */
+static int separate(struct blob_filters *l)
+{
+    _cleanup_(hash_table_freep) struct hash_table *seen = NULL;
+    int err = hash_table_new((struct hash_seed){(uintptr_t)l, (uintptr_t)l->v}, &seen);
+    for (size_t i = 0; err == 0 && i < l->n; i++) {
+        uint8_t *last = (uint8_t *)&l->v[i].guid + 12;
+        uint32_t number, step = (uint32_t)i;
+        while ((err = hash_table_put(seen, &l->v[i].guid, 16, &l->v[i])) == -EEXIST) {
+            memcpy(&number, last, sizeof(number));
+            number += step++;
+            memcpy(last, &number, sizeof(number));
+        }
+    }
+    return err;
+}
+
 static int join(struct list_reader *l, struct blob_filters *ret)
 {
     struct blob_filters all = {0};
@@ -237,7 +255,7 @@ static int join(struct list_reader *l, struct blob_filters *ret)
         all.v[all.n++] = l->second.v[i];
     l->second.n = 0;
     *ret = all;
-    return 0;
+    return separate(ret);
 }
 
 int blob_filters_read(const uint8_t *data, size_t n, struct diag *d, struct blob_filters *ret)
