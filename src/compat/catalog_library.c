@@ -272,3 +272,20 @@ int filter_list_add_filter(struct filter_list *l, struct filter *f)
     filter_init(f);
     return 0;
 }
+
+bool filter_list_same_filters(const struct filter_list *a, const struct filter_list *b)
+{
+    if (a->n_filters != b->n_filters)
+        return false;
+    for (size_t i = 0; i < a->n_filters; i++)
+        if (!filter_eq(&a->filters[i], &b->filters[i]))
+            return false;
+    return true;
+}
+
+bool filter_action_same_effect(const struct filter_action *a, const struct filter_action *b)
+{
+    if (a->action != b->action || a->inpass != b->inpass || !a->methods != !b->methods)
+        return false;
+    return !a->methods || strcmp(a->methods, b->methods) == 0;
+}

@@ -190,34 +190,17 @@ static int settle_policy(struct catalog *c, struct policy *p, struct diag *d)
     return 0;
 }
 
-static bool lists_equal(const struct filter_list *a, const struct filter_list *b)
-{
-    if (a->n_filters != b->n_filters)
-        return false;
-    for (size_t i = 0; i < a->n_filters; i++)
-        if (!filter_eq(&a->filters[i], &b->filters[i]))
-            return false;
-    return true;
-}
-
-static bool actions_equal(const struct filter_action *a, const struct filter_action *b)
-{
-    if (a->action != b->action || a->inpass != b->inpass || !a->methods != !b->methods)
-        return false;
-    return !a->methods || strcmp(a->methods, b->methods) == 0;
-}
-
 /* Whether a list or action that rules of unread policies may refer to is another one now. */
 static bool library_changed(struct catalog *c, struct catalog *stored)
 {
     for (size_t i = 0; i < stored->n_lists; i++) {
         const struct filter_list *l = find_list(c, stored->lists[i].name);
-        if (!l || !lists_equal(l, &stored->lists[i]))
+        if (!l || !filter_list_same_filters(l, &stored->lists[i]))
             return true;
     }
     for (size_t i = 0; i < stored->n_actions; i++) {
         const struct filter_action *a = find_action(c, stored->actions[i].name);
-        if (!a || !actions_equal(a, &stored->actions[i]))
+        if (!a || !filter_action_same_effect(a, &stored->actions[i]))
             return true;
     }
     return false;

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "ipsec_internal.h"
+#include "methods.h"
 #include "text/text.h"
 
 enum {
@@ -269,20 +270,6 @@ static int print_main_mode(struct tool_run *t, const struct ipsec_args *a, struc
     return out->error;
 }
 
-/* The native parser has the last word on what was put together. */
-static int canonical(const char *methods, struct diag *d, char **ret)
-{
-    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(2 * METHODS_BYTES);
-    _cleanup_(filter_done) struct filter f;
-    filter_init(&f);
-    int err = strbuf_addf(&text, "negotiate %s from any to any", methods);
-    if (err == 0)
-        err = text_parse_filter(text.s, text.len, d, &f);
-    if (err == 0)
-        *ret = TAKE_PTR(f.methods);
-    return err;
-}
-
 static int parse_methods(struct tool_run *t, const struct ipsec_args *a, struct diag *d,
                          struct ipsec_action *ret)
 {
@@ -313,7 +300,7 @@ static int parse_methods(struct tool_run *t, const struct ipsec_args *a, struct 
     if (err == 0)
         err = print_main_mode(t, a, d, &native);
     if (err == 0 && native.len > 0)
-        err = canonical(native.s, d, &ret->methods);
+        err = methods_canonical(native.s, d, &ret->methods);
     if (err == 0 && w->n > 0)
         ret->qm_methods = strbuf_take(&attribute);
     return err == 0 && w->n > 0 && !ret->qm_methods ? -ENOMEM : err;

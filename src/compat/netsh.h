@@ -203,6 +203,9 @@ _must_check_ int netsh_run_line(struct netsh *n, struct diag *d);
 _must_check_ int netsh_run_script(struct netsh *n, const char *file, const char *text, size_t len,
                                   struct diag *d);
 /* A file named by the user. */
+/* A file that the user names; *ret owned. */
+_must_check_ int netsh_read_file(struct netsh *n, const char *name, struct diag *d, char **ret,
+                                 size_t *ret_len);
 _must_check_ int netsh_run_file(struct netsh *n, const char *name, struct diag *d);
 
 /* --- words and tags (netsh_token.c) --- */

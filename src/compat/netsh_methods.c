@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/limits.h"
+#include "methods.h"
 #include "netsh.h"
 #include "text/text.h"
 
@@ -141,19 +142,6 @@ static void print_native(const struct offer *o, const struct offer *first, struc
                       o->hash->native);
 }
 
-static int canonical(const char *methods, struct diag *d, char **ret)
-{
-    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(2 * METHODS_BYTES);
-    _cleanup_(filter_done) struct filter f;
-    filter_init(&f);
-    int err = strbuf_addf(&text, "negotiate %s from any to any", methods);
-    if (err == 0)
-        err = text_parse_filter(text.s, text.len, d, &f);
-    if (err == 0)
-        *ret = TAKE_PTR(f.methods);
-    return err;
-}
-
 int netsh_get_qm_methods(struct netsh *n, const struct netsh_args *a, struct diag *d,
                          char **ret_raw, char **ret_native)
 {
@@ -184,7 +172,7 @@ int netsh_get_qm_methods(struct netsh *n, const struct netsh_args *a, struct dia
     if (offers[0].seconds > 0)
         (void)strbuf_addf(&native, "%s%us", offers[0].kbytes > 0 ? "/" : " rekey ",
                           offers[0].seconds);
-    err = native.error < 0 ? native.error : canonical(native.s, d, ret_native);
+    err = native.error < 0 ? native.error : methods_canonical(native.s, d, ret_native);
     if (err == 0)
         *ret_raw = strbuf_take(&raw);
     return err == 0 && !*ret_raw ? -ENOMEM : err;

@@ -85,17 +85,21 @@ int netsh_run_script(struct netsh *n, const char *file, const char *text, size_t
     return err;
 }
 
-int netsh_run_file(struct netsh *n, const char *name, struct diag *d)
+int netsh_read_file(struct netsh *n, const char *name, struct diag *d, char **ret, size_t *ret_len)
 {
     const struct tool_host *host = n->t->host;
-    _cleanup_free_ char *text = NULL;
-    size_t len = 0;
     if (!host || !host->read_file)
         return netsh_fail(n, d, NETSH_FILE, DIAG_UNKNOWN_OBJECT, "'%s' cannot be read here", name);
-    int err = host->read_file(host->ctx, name, LIMIT_POLICY_TEXT_BYTES, d, &text, &len);
-    if (err < 0) {
+    int err = host->read_file(host->ctx, name, LIMIT_POLICY_TEXT_BYTES, d, ret, ret_len);
+    if (err < 0)
         n->error = NETSH_FILE;
-        return err;
-    }
-    return netsh_run_script(n, name, text, len, d);
+    return err;
+}
+
+int netsh_run_file(struct netsh *n, const char *name, struct diag *d)
+{
+    _cleanup_free_ char *text = NULL;
+    size_t len = 0;
+    int err = netsh_read_file(n, name, d, &text, &len);
+    return err < 0 ? err : netsh_run_script(n, name, text, len, d);
 }

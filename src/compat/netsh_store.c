@@ -260,17 +260,12 @@ int netsh_exportpolicy(struct netsh *n, const struct netsh_args *a, struct diag 
 
 int netsh_importpolicy(struct netsh *n, const struct netsh_args *a, struct diag *d)
 {
-    const struct tool_host *host = n->t->host;
     const char *name = a->value[T_FILE];
     _cleanup_free_ char *text = NULL;
     size_t len = 0;
-    if (!host || !host->read_file)
-        return netsh_fail(n, d, NETSH_FILE, DIAG_UNKNOWN_OBJECT, "'%s' cannot be read here", name);
-    int err = host->read_file(host->ctx, name, LIMIT_POLICY_TEXT_BYTES, d, &text, &len);
-    if (err < 0) {
-        n->error = NETSH_FILE;
+    int err = netsh_read_file(n, name, d, &text, &len);
+    if (err < 0)
         return err;
-    }
     int format = convert_guess(name, text, len);
     if (format < 0) {
         err = netsh_fail(n, d, NETSH_FILE, DIAG_SYNTAX, "'%s' has no form that can be imported",

@@ -43,16 +43,6 @@ static int list_filters(struct policy_reader *p, const struct reg_key *k, struct
     return err;
 }
 
-static bool same_list(const struct filter_list *a, const struct filter_list *b)
-{
-    if (a->n_filters != b->n_filters)
-        return false;
-    for (size_t i = 0; i < a->n_filters; i++)
-        if (!filter_eq(&a->filters[i], &b->filters[i]))
-            return false;
-    return true;
-}
-
 static void free_texts(char **v, size_t n)
 {
     for (size_t i = 0; v && i < n; i++)
@@ -141,7 +131,8 @@ static int place_list(struct policy_reader *p, struct filter_list *l, char **ret
     char name[LIMIT_NAME_BYTES + 1];
     struct filter_list *old;
     int err = find_stored_list(p, l, &old);
-    if (err == 0 && old && (guid_cmp(&old->guid, &l->guid) == 0 || same_list(old, l))) {
+    if (err == 0 && old &&
+        (guid_cmp(&old->guid, &l->guid) == 0 || filter_list_same_filters(old, l))) {
         err = keep_order(l, old);
         if (err < 0)
             return err;
@@ -262,10 +253,7 @@ static int action_methods(struct policy_reader *p, const struct reg_key *k,
 
 static bool same_action(const struct filter_action *a, const struct filter_action *b)
 {
-    if (a->action != b->action || a->inpass != b->inpass || !a->methods != !b->methods)
-        return false;
-    return (!a->methods || strcmp(a->methods, b->methods) == 0) &&
-           attributes_eq(&a->attributes, &b->attributes);
+    return filter_action_same_effect(a, b) && attributes_eq(&a->attributes, &b->attributes);
 }
 
 static bool action_is_taken(void *ctx, const char *name)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/duration.h"
+#include "methods.h"
 #include "reg_policy.h"
 #include "text/text.h"
 
@@ -99,27 +100,13 @@ static void print_native(const struct blob_offer *o, const struct blob_offer *fi
                           spell(NUMBER(hashes, a->integrity), true));
 }
 
-/* As the native parser gives it back; -EINVAL if it takes it not. */
-static int canonical(const char *methods, char **ret)
-{
-    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(2 * METHODS_BYTES);
-    _cleanup_(filter_done) struct filter f;
-    struct diag ignored;
-    filter_init(&f);
-    int err = strbuf_addf(&text, "negotiate %s from any to any", methods);
-    if (err == 0)
-        err = text_parse_filter(text.s, text.len, &ignored, &f);
-    if (err == 0)
-        *ret = TAKE_PTR(f.methods);
-    return err;
-}
-
 int reg_methods_print(const struct blob_negotiation *b, char **ret_raw, char **ret_native,
                       bool *ret_lost)
 {
     _cleanup_(strbuf_done) struct strbuf raw = STRBUF_INIT(64 * 1024 - 1);
     _cleanup_(strbuf_done) struct strbuf native = STRBUF_INIT(METHODS_BYTES);
     const struct blob_offer *first = NULL;
+    struct diag ignored;
     *ret_raw = *ret_native = NULL;
     *ret_lost = false;
     for (size_t i = 0; i < b->n_offers; i++) {
@@ -139,7 +126,8 @@ int reg_methods_print(const struct blob_negotiation *b, char **ret_raw, char **r
     if (first->seconds > 0)
         (void)strbuf_addf(&native, "%s%us", first->kilobytes > 0 ? "/" : " rekey ", first->seconds);
     int err = raw.error == -ENOMEM || native.error == -ENOMEM ? -ENOMEM : 0;
-    if (err == 0 && (raw.error < 0 || native.error < 0 || canonical(native.s, ret_native) < 0))
+    if (err == 0 && (raw.error < 0 || native.error < 0 ||
+                     methods_canonical(native.s, &ignored, ret_native) < 0))
         *ret_lost = true;
     if (err == 0 && raw.error == 0) {
         *ret_raw = strbuf_take(&raw);

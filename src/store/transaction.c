@@ -42,26 +42,9 @@ int counter_save(struct store *s, enum counter c, struct diag *d)
     return db_run(s, STMT_COUNTER_RAISE, b, ARRAY_SIZE(b), d);
 }
 
-/* A number that somebody may have seen before a rollback never means anything else. */
-int state_raise(struct store *s, struct diag *d)
+/* The counter that a bound statement gives; r: result of binding it. */
+static int state_number(struct store *s, int r, sqlite3_stmt *st, struct diag *d, uint64_t *ret)
 {
-    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
-    const struct bind b[] = {BIND_INT(":last", s->last[COUNTER_STATE])};
-    int r = db_bind(s, STMT_STATE_RAISE, b, ARRAY_SIZE(b), d, &st);
-    if (r == 0)
-        r = db_step(s, st, d);
-    if (r < 0)
-        return r;
-    if (r == 0)
-        return db_corrupt(s->path, d, "is damaged: counter 'state' is missing");
-    s->last[COUNTER_STATE] = (uint64_t)sqlite3_column_int64(st, 0);
-    return 0;
-}
-
-int store_state(struct store *s, struct diag *d, uint64_t *ret)
-{
-    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
-    int r = db_bind(s, STMT_STATE_GET, NULL, 0, d, &st);
     if (r == 0)
         r = db_step(s, st, d);
     if (r < 0)
@@ -70,6 +53,22 @@ int store_state(struct store *s, struct diag *d, uint64_t *ret)
         return db_corrupt(s->path, d, "is damaged: counter 'state' is missing");
     *ret = (uint64_t)sqlite3_column_int64(st, 0);
     return 0;
+}
+
+/* A number that somebody may have seen before a rollback never means anything else. */
+int state_raise(struct store *s, struct diag *d)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    const struct bind b[] = {BIND_INT(":last", s->last[COUNTER_STATE])};
+    int r = db_bind(s, STMT_STATE_RAISE, b, ARRAY_SIZE(b), d, &st);
+    return state_number(s, r, st, d, &s->last[COUNTER_STATE]);
+}
+
+int store_state(struct store *s, struct diag *d, uint64_t *ret)
+{
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    int r = db_bind(s, STMT_STATE_GET, NULL, 0, d, &st);
+    return state_number(s, r, st, d, ret);
 }
 
 /* After a rollback the stored counters are old; the ones in memory are not. */

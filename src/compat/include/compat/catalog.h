@@ -175,6 +175,10 @@ _must_check_ int catalog_action_rename(struct catalog *c, const char *name, cons
                                        struct diag *d);
 /* Takes *f over. */
 _must_check_ int filter_list_add_filter(struct filter_list *l, struct filter *f);
+/* The same filters in the same order; the same effect of an action. Names, GUIDs and attributes are
+ * not looked at. */
+bool filter_list_same_filters(const struct filter_list *a, const struct filter_list *b);
+bool filter_action_same_effect(const struct filter_action *a, const struct filter_action *b);
 /* The library as text, and back, in the grammar of policies: policy "filterlists", whose rules are
  * the lists, and policy "filteractions", whose rules have one filter from any to any; attributes
  * guid, description and those of the action. More than 4000 lists go on in "filterlists 2". */
