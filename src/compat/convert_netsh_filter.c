@@ -167,7 +167,7 @@ static bool forms_meet(const struct filter *f, bool f_twin, const struct filter 
 /* Whether ports of their own could change who wins against g. */
 static bool could_change(const struct filter *f, const struct filter *g)
 {
-    if (f->action == g->action || (g->proto != f->proto && g->proto != PROTO_ANY))
+    if (filter_effect(f) == filter_effect(g) || (g->proto != f->proto && g->proto != PROTO_ANY))
         return false;
     if (addr_is_resolved(&f->src) || addr_is_resolved(&f->dst) || addr_is_resolved(&g->src) ||
         addr_is_resolved(&g->dst))

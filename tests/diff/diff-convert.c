@@ -39,12 +39,6 @@ static void side_done(struct side *s)
     free(s->v);
 }
 
-/* permit inpass is denied in the clear as negotiate is: never the same as permit. */
-static enum action effect_of(const struct filter *f)
-{
-    return f->inpass ? ACTION_NEGOTIATE : f->action;
-}
-
 /* Filters in force of a policy; only = those of one effect, 0 = all. */
 static int side_of(const struct policy *p, const struct gen_policy *g, unsigned only,
                    struct side *ret)
@@ -56,7 +50,7 @@ static int side_of(const struct policy *p, const struct gen_policy *g, unsigned 
     for (size_t i = 0; p && i < p->n_rules; i++) {
         const struct rule *r = &p->rules[i];
         for (size_t j = 0; !r->inactive && j < r->n_filters; j++)
-            if (only == 0 || (unsigned)effect_of(&r->filters[j]) == only)
+            if (only == 0 || (unsigned)filter_effect(&r->filters[j]) == only)
                 v[n++] = (struct effective_filter){.filter = &r->filters[j],
                                                    .layer = LAYER_LOCAL,
                                                    .counter_id = COUNTER_NONE,
@@ -138,7 +132,7 @@ static bool narrower(struct run *run, const struct side by_effect[4], const stru
     if (b.decider != DECIDED_FILTER)
         return true;
     run->n_filter++;
-    const struct effective *before = &by_effect[effect_of(after->v[b.index].filter)].e;
+    const struct effective *before = &by_effect[filter_effect(after->v[b.index].filter)].e;
     struct verdict a = eval_packet(before, p, 1);
     if (a.decider == DECIDED_FILTER || matches(before, p))
         return true;

@@ -306,6 +306,12 @@ static const char written[] =
     "    inactive rule \"Empty\" attribute filterlist \"N: Empty\" attribute filteraction \"N: block\" { }\n"
     "}\n";
 
+/* Single ports weigh more than ranges: the first one would win at port 1, which is permitted. */
+static const char inpass_range[] = "policy \"N\" {\n"
+                                   "    rule \"A\" permit inpass out dccp from me to any port 1-4\n"
+                                   "    rule \"B\" permit out dccp from me to any port 1\n"
+                                   "}\n";
+
 static void load_native(struct world *w, const char *text)
 {
     struct diag_list dl = {0};
@@ -331,6 +337,24 @@ static bool has_loss(const struct convert_losses *l, const char *part)
         if (strstr(l->v[i], part))
             return true;
     return false;
+}
+
+static void test_range_beside_inpass(void **state)
+{
+    struct world w;
+    struct policy *p;
+    struct strbuf out = STRBUF_INIT(1024 * 1024);
+    struct convert_losses losses = {0};
+    (void)state;
+    world_init(&w);
+    load_native(&w, inpass_range);
+    assert_int_equal(catalog_policy(&w.catalog, "N", NULL, &p), 0);
+    assert_int_equal(convert_write_netsh(&w.catalog, p, false, &out, &losses), 0);
+    assert_int_equal(losses.n, 1);
+    assert_true(has_loss(&losses, "left out (port range): permit inpass out dccp"));
+    strbuf_done(&out);
+    convert_losses_done(&losses);
+    world_done(&w);
 }
 
 static void test_losses(void **state)
@@ -440,8 +464,8 @@ int main(void)
         cmocka_unit_test(test_batch),          cmocka_unit_test(test_batch_refused),
         cmocka_unit_test(test_batch_script),   cmocka_unit_test(test_export),
         cmocka_unit_test(test_files),          cmocka_unit_test(test_dump_makes_it_again),
-        cmocka_unit_test(test_losses),         cmocka_unit_test(test_import_foreign),
-        cmocka_unit_test(test_import_name),
+        cmocka_unit_test(test_losses),         cmocka_unit_test(test_range_beside_inpass),
+        cmocka_unit_test(test_import_foreign), cmocka_unit_test(test_import_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
