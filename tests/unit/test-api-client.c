@@ -4,6 +4,7 @@
  * peer that behaves badly. */
 #include <errno.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -203,6 +204,8 @@ static void test_ok_document(void **state)
 
 static char socket_path[108];
 
+static int hang_ups; /* how many connections the next peer closes before that */
+
 /* A peer in a child process: accepts once, reads until it has seen `until`, says `say`, closes
  * after `wait_ms`. */
 static pid_t peer(const char *until, const char *say, int wait_ms)
@@ -223,6 +226,8 @@ static pid_t peer(const char *until, const char *say, int wait_ms)
         close(fd);
         return pid;
     }
+    while (hang_ups-- > 0)
+        close(accept(fd, NULL, NULL));
     c = accept(fd, NULL, NULL);
     while (*until && n < sizeof(buf) - 1) {
         ssize_t got = read(c, buf + n, sizeof(buf) - 1 - n);
@@ -312,6 +317,37 @@ static void test_no_answer(void **state)
     assert_int_equal(d.code, DIAG_AGENT);
 }
 
+/* A busy agent closes connections that have not asked yet. */
+static void test_hang_up(void **state)
+{
+    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+    struct api_request question = {.method = "GET", .target = "/v1/x", .timeout_ms = 3000};
+    struct api_request change = {.method = "POST",
+                                 .target = "/v1/x",
+                                 .body = "{\"a\":1}",
+                                 .body_len = 7,
+                                 .timeout_ms = 3000};
+    struct api_answer a = {0};
+    struct diag d;
+
+    (void)state;
+    hang_ups = 3;
+    assert_int_equal(call(&question, &d, &a, peer("\r\n\r\n", ok, 0)), 0);
+    api_answer_done(&a);
+    /* Something of it was sent: it may have been done. */
+    hang_ups = 0;
+    assert_int_equal(call(&change, &d, &a, peer("\r\n\r\n{\"a\":1}", "", 0)), -ECONNRESET);
+    assert_non_null(strstr(d.message, "closed the connection without an answer"));
+    /* No end of it. */
+    hang_ups = 100;
+    pid_t pid = peer("\r\n\r\n", ok, 0);
+    assert_int_equal(api_client_call(socket_path, &question, &d, &a), -ECONNRESET);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    (void)unlink(socket_path);
+    hang_ups = 0;
+}
+
 static void test_no_agent(void **state)
 {
     struct api_request r = {.method = "GET", .target = "/v1/x", .timeout_ms = 300};
@@ -347,6 +383,7 @@ int main(void)
         cmocka_unit_test(test_error_document), cmocka_unit_test(test_ok_document),
         cmocka_unit_test(test_exchange),       cmocka_unit_test(test_early_refusal),
         cmocka_unit_test(test_no_answer),      cmocka_unit_test(test_no_agent),
+        cmocka_unit_test(test_hang_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,8 @@
 #include "base/duration.h"
 #include "base/limits.h"
 
+enum { ATTEMPTS = 4, PAUSE_MS = 20 };
+
 struct exchange {
     const char *path;
     const struct api_request *request;
@@ -25,6 +27,7 @@ struct exchange {
     const char *head;
     size_t head_len, sent; /* sent counts head and body together */
     bool send_closed;      /* the agent stopped reading; its answer may still come */
+    bool received;         /* something of an answer */
     struct http_answer *answer;
     struct diag *d;
 };
@@ -168,6 +171,7 @@ static int receive_some(struct exchange *x)
         diag_hint(x->d, "what is in force shows: portward status");
         return -ECONNRESET;
     }
+    x->received = true;
     r = http_answer_feed(x->answer, buf, (size_t)n);
     return r < 0 ? fail_answer(x, r) : r;
 }
@@ -207,12 +211,28 @@ static int build_head(const struct api_request *r, struct strbuf *head)
     return strbuf_add(head, "\r\n"); /* the error of all three is sticky */
 }
 
+/* An agent with too many connections closes those that have not asked yet (docs/api.md, Limits).
+ * A question can be asked again whatever became of it, anything else only if none of it was sent.
+ */
+static bool may_repeat(const struct exchange *x)
+{
+    return !x->received && (x->sent == 0 || strcmp(x->request->method, "GET") == 0);
+}
+
+static int try_once(struct exchange *x)
+{
+    _cleanup_(close_p) int fd = -1;
+    int err = open_connection(x);
+
+    fd = x->fd;
+    return err < 0 ? err : run_exchange(x);
+}
+
 int api_client_call(const char *socket_path, const struct api_request *r, struct diag *d,
                     struct api_answer *ret)
 {
     _cleanup_(strbuf_done) struct strbuf head = STRBUF_INIT(HTTP_HEAD_BYTES);
     _cleanup_(http_answer_freep) struct http_answer *answer = NULL;
-    _cleanup_(close_p) int fd = -1;
     struct exchange x = {.path = socket_path,
                          .request = r,
                          .fd = -1,
@@ -227,11 +247,14 @@ int api_client_call(const char *socket_path, const struct api_request *r, struct
     x.answer = answer;
     x.head = head.s;
     x.head_len = head.len;
-    err = open_connection(&x);
-    fd = x.fd;
-    if (err < 0)
-        return err;
-    err = run_exchange(&x);
+    for (unsigned i = 0; i < ATTEMPTS; i++) {
+        x.sent = 0;
+        x.send_closed = false;
+        err = try_once(&x);
+        if (err != -ECONNRESET || !may_repeat(&x))
+            break;
+        (void)poll(NULL, 0, PAUSE_MS << i); /* only a pause before the next attempt */
+    }
     if (err < 0)
         return err;
     ret->status = http_answer_status(answer);
