@@ -12,9 +12,11 @@ BLOCKED, OPEN = 9999, 7777
 
 
 class Sender:
-    """A process that sends to both ports over both families until stop()."""
+    """A process that sends to both ports, or to the open one alone, over both families until
+    stop()."""
 
-    def __init__(self, net):
+    def __init__(self, net, blocked=True):
+        self.ports = (BLOCKED, OPEN) if blocked else (OPEN,)
         self.sockets = [(net.udp("C", source), target)
                         for source, target in ((C4, S4), (C6, S6))]
         self.read, write = os.pipe()
@@ -29,8 +31,8 @@ class Sender:
         n, start = 0, time.monotonic()
         while not stopped:
             for s, target in self.sockets:
-                s.sendto(n.to_bytes(8, "big"), (target, BLOCKED))
-                s.sendto(n.to_bytes(8, "big"), (target, OPEN))
+                for port in self.ports:
+                    s.sendto(n.to_bytes(8, "big"), (target, port))
             n += 1
             delay = start + n / RATE - time.monotonic()
             if delay > 0:

@@ -393,6 +393,17 @@ def received(s, wait_s=WAIT_S):
     return n
 
 
+def udp6_frame(src_mac, dst_mac, source, target, port, n_bytes=8):
+    """The same over IPv6, with the checksum that IPv6 demands."""
+    addresses = socket.inet_pton(socket.AF_INET6, source) + socket.inet_pton(socket.AF_INET6, target)
+    length = 8 + n_bytes
+    udp = struct.pack("!HHHH", 40000, port, length, 0) + bytes(n_bytes)
+    total = checksum(addresses + struct.pack("!II", length, 17) + udp)
+    udp = udp[:6] + struct.pack("!H", total or 0xffff) + udp[8:]
+    return dst_mac + src_mac + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, length, 17, 64) + \
+        addresses + udp
+
+
 def udp_frame(src_mac, dst_mac, source, target, port, n_bytes=8):
     """Ethernet frame of an IPv4 UDP datagram from port 40000, without UDP checksum."""
     udp = struct.pack("!HHHH", 40000, port, 8 + n_bytes, 0) + bytes(n_bytes)
