@@ -14,7 +14,8 @@ import subprocess
 import threading
 import time
 
-from pwtest import (C4, C6, S4, S6, check, checksum, main, received, run, skip, udp_frame)
+from pwtest import (C4, C6, S4, S6, check, main, received, run, skip, udp6_frame,
+                    udp_frame)
 
 N = 20
 D4, BRIDGE4, PORT4, NEW4, NEW_PEER4 = ("192.168.2.2", "192.168.3.1", "192.168.3.2",
@@ -319,14 +320,6 @@ def fragments(net):
         check(got(1600) == 0, f"fragments to {target}: no first fragment, no datagram")
         check(got(1601) == N, f"fragments to {target}: the other port gets its datagrams")
         net.ok("flush")
-
-
-def udp6_frame(src_mac, dst_mac, source, target, port):
-    a, b = (socket.inet_pton(socket.AF_INET6, x) for x in (source, target))
-    udp = struct.pack("!HHHH", 40000, port, 16, 0) + bytes(8)
-    total = checksum(a + b + struct.pack("!II", 16, 17) + udp)
-    udp = udp[:6] + struct.pack("!H", total) + udp[8:]
-    return dst_mac + src_mac + b"\x86\xdd" + struct.pack("!IHBB", 6 << 28, 16, 17, 64) + a + b + udp
 
 
 def tagged(frame, n, types=(b"\x81\x00",)):
