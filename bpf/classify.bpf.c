@@ -10,88 +10,14 @@
 #include <linux/bpf.h>
 #include <linux/if_packet.h>
 
-#include "verdict.h"
+#include "read_skb.h" /* before what parses */
+
+#include "parse_linear.h"
+#include "state_skb.h"
 
 /* TCX_NEXT has the value of TC_ACT_UNSPEC, TCX_DROP that of TC_ACT_SHOT: one program serves both
  * hooks. Programs of others behind ours still run. */
 enum { PW_NEXT = -1, PW_DROP = 2 };
-
-/* The tag in skb->tc_index. A right secret with no bit: seen at a port, judged by nobody. The
- * inverted secret marks a packet that was judged on *egress* of a stacked device, so that the
- * device below neither judges it again nor takes it for a masqueraded one. */
-static __always_inline __u32 pw_tag(const struct img_header *h, __u32 bits)
-{
-    return (h->tag_secret & IMG_TAG_SECRET_MASK) | bits;
-}
-
-static __always_inline __u32 pw_tag_sent(const struct img_header *h)
-{
-    return (~h->tag_secret & IMG_TAG_SECRET_MASK) | IMG_TAG_ME;
-}
-
-static __always_inline void *pw_image_at(__u32 slot, const struct img_header **ret)
-{
-    void *image = bpf_map_lookup_elem(&roots, &slot);
-    const struct img_header *h = image ? pw_line(image, IMG_HEADER_LINE) : NULL;
-
-    if (!h || h->magic != IMG_MAGIC || h->layout != IMG_LAYOUT)
-        return NULL;
-    *ret = h;
-    return image;
-}
-
-static __always_inline __u64 pw_segments(const struct __sk_buff *skb)
-{
-    return skb->gso_segs ? skb->gso_segs : 1;
-}
-
-static __always_inline void pw_stat(struct __sk_buff *skb, bool egress, __u32 index)
-{
-    __u32 key = (egress ? PW_STAT_MAX : 0) + index;
-    __u64 *n = bpf_map_lookup_elem(&stats, &key);
-
-    if (n)
-        *n += pw_segments(skb);
-}
-
-static __always_inline void pw_count(struct __sk_buff *skb, __u32 id)
-{
-    __u32 chunk = id >> PW_CHUNK_SHIFT, index = id & (PW_CHUNK_IDS - 1);
-    void *inner = bpf_map_lookup_elem(&counters, &chunk);
-    struct pw_counter *c = inner ? bpf_map_lookup_elem(inner, &index) : NULL;
-
-    if (!c)
-        return;
-    c->packets += pw_segments(skb);
-    c->bytes += skb->len;
-}
-
-/* Counts the verdict and turns it into the program's result. */
-static __always_inline int pw_finish(struct __sk_buff *skb, const struct img_header *h, bool egress,
-                                     const struct pw_verdict *v)
-{
-    __u32 id = (__u32)v->match.order_and_id;
-
-    if (v->match.w && id != IMG_NO_COUNTER && (h->flags & IMG_COUNTERS))
-        pw_count(skb, id);
-    if (v->block)
-        pw_stat(skb, egress, v->reason & (PW_STAT_MAX - 1));
-    else if (v->kind != PW_QUIET)
-        pw_stat(skb, egress, v->kind == PW_EXEMPT ? PW_STAT_EXEMPT_ND : PW_STAT_PASSED);
-    return v->block ? PW_DROP : PW_NEXT;
-}
-
-/* Programs are attached only when an image is in force, so its absence is a malfunction: IP
- * packets are dropped, everything else is not ours. */
-static __always_inline int pw_no_image(struct __sk_buff *skb, bool egress)
-{
-    struct pw_packet p = {0};
-
-    if (pw_parse(skb, &p) == 0 && !p.family)
-        return PW_NEXT;
-    pw_stat(skb, egress, PW_DROP_INTERNAL);
-    return PW_DROP;
-}
 
 /* A macvlan child's packet passes the parent first, as one for another host. If the child is in
  * this namespace its address is local, and the child judges it. */
@@ -108,9 +34,14 @@ static __always_inline __u32 pw_bits_in(const struct pw_packet *p, const struct 
     return v->dst_me ? IMG_TAG_ME : IMG_TAG_FORWARDED;
 }
 
-static __always_inline bool pw_forwards(const struct pw_ifrole *role, const struct pw_packet *p)
+/* Whatever the address says, the packet is for this host: an interface that forwards nothing took
+ * it in. Of an address that `local` does not know yet, the guard says it better. */
+static __always_inline bool pw_is_to_host(const struct __sk_buff *skb, const struct pw_ifrole *role,
+                                          const struct pw_packet *p)
 {
-    return role && (role->flags & (p->family == 4 ? PW_IF_FORWARDING4 : PW_IF_FORWARDING6));
+    __u8 forwarding = p->family == 4 ? PW_IF_FORWARDING4 : PW_IF_FORWARDING6;
+
+    return skb->pkt_type == PACKET_HOST && !(role && role->flags & (forwarding | PW_IF_GUARDED));
 }
 
 /* Bridge, bond and team hand a frame to 01:80:c2:00:00:0x up on the port itself, whatever is in
@@ -132,10 +63,10 @@ int pw_in(struct __sk_buff *skb)
     __u32 ifindex = skb->ifindex;
     const struct img_header *h;
     void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
-    const struct pw_ifrole *role = bpf_map_lookup_elem(&ifrole, &ifindex);
+    const struct pw_ifrole *role = pw_iface(ifindex);
 
     if (!image)
-        return pw_no_image(skb, false);
+        return pw_no_image(skb, false) ? PW_DROP : PW_NEXT;
     if (role && role->role == PW_ROLE_PORT && !pw_is_for_port(skb)) {
         skb->tc_index = (__u16)pw_tag(h, 0);
         return PW_NEXT;
@@ -145,20 +76,23 @@ int pw_in(struct __sk_buff *skb)
         return PW_NEXT;
     }
     struct pw_packet p = {.classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY)};
-    pw_parse(skb, &p);
+    pw_parse_packet(skb, &p);
     if (pw_is_childs(skb, &p)) {
         skb->tc_index = 0;
         return PW_NEXT;
     }
     struct pw_meta meta = {
-        .to_host = skb->pkt_type == PACKET_HOST && !pw_forwards(role, &p),
+        .to_host = pw_is_to_host(skb, role, &p),
         .accept_local = role && (role->flags & PW_IF_ACCEPT_LOCAL),
         .zone = role ? role->zone : 0,
+        .ethernet = role && (role->flags & PW_IF_ETHERNET),
     };
     struct pw_verdict v;
     pw_judge(image, h, &p, &meta, &v);
     skb->tc_index = (__u16)pw_tag(h, pw_bits_in(&p, &v));
-    return pw_finish(skb, h, false, &v);
+    if (pw_concerns_state(h, &v))
+        pw_hand_over(skb, h, &p, &v, 0, &state_next);
+    return pw_finish(skb, h, &p, &meta, &v) ? PW_DROP : PW_NEXT;
 }
 
 /* Leaves the mark for the device below, or clears the field. */
@@ -174,10 +108,10 @@ int pw_out(struct __sk_buff *skb)
     __u32 ifindex = skb->ifindex, tag = skb->tc_index;
     const struct img_header *h;
     void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
-    const struct pw_ifrole *role = bpf_map_lookup_elem(&ifrole, &ifindex);
+    const struct pw_ifrole *role = pw_iface(ifindex);
 
     if (!image)
-        return pw_no_image(skb, true);
+        return pw_no_image(skb, true) ? PW_DROP : PW_NEXT;
     bool seen = (tag & IMG_TAG_SECRET_MASK) == pw_tag(h, 0);
     bool port = role && role->role == PW_ROLE_PORT;
     pw_leave(skb, h, role);
@@ -187,15 +121,58 @@ int pw_out(struct __sk_buff *skb)
         .classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY),
         .from_frame = role && (role->flags & PW_IF_ETHERNET),
     };
-    pw_parse(skb, &p);
+    pw_parse_packet(skb, &p);
     struct pw_meta meta = {
         .egress = 1,
         .judged = seen && (tag & (IMG_TAG_ME | IMG_TAG_FORWARDED)),
         .zone = role ? role->zone : 0,
+        .ethernet = role && (role->flags & PW_IF_ETHERNET),
     };
     struct pw_verdict v;
     pw_judge(image, h, &p, &meta, &v);
-    return pw_finish(skb, h, true, &v);
+    if (pw_concerns_state(h, &v))
+        pw_hand_over(skb, h, &p, &v, PW_FLOW_EGRESS | (meta.judged ? PW_FLOW_JUDGED : 0),
+                     &state_next);
+    return pw_finish(skb, h, &p, &meta, &v) ? PW_DROP : PW_NEXT;
+}
+
+static __always_inline void pw_meta_again(struct pw_ctx *ctx, struct pw_work *w)
+{
+    const struct pw_ifrole *role = pw_iface(ctx->ifindex);
+    bool egress = w->bits & PW_FLOW_EGRESS;
+
+    w->meta = (struct pw_meta){
+        .egress = egress,
+        .judged = !!(w->bits & PW_FLOW_JUDGED),
+        .to_host = !egress && pw_is_to_host(ctx, role, &w->packet),
+        .accept_local = role && (role->flags & PW_IF_ACCEPT_LOCAL),
+        .zone = role ? role->zone : 0,
+        .ethernet = role && (role->flags & PW_IF_ETHERNET),
+    };
+}
+
+/* Goes on with what pw_in or pw_out handed over. */
+SEC("tc")
+int pw_state_tc(struct __sk_buff *skb)
+{
+    return pw_state(skb) ? PW_DROP : PW_NEXT;
+}
+
+/* Takes the stamp of the connection whose flow the packet names, which is a question of the agent.
+ * cb[0]: this host opened it. */
+SEC("tc")
+int state_forget(struct __sk_buff *skb)
+{
+    struct pw_flow f;
+
+    if (bpf_skb_load_bytes(skb, PW_FORGET_AT, &f, sizeof(f)) < 0)
+        return 1;
+    struct bpf_sock *sk = pw_socket(skb, &f, skb->cb[0]);
+    if (!sk)
+        return 1;
+    long r = bpf_sk_storage_delete(&st_sk, sk);
+    bpf_sk_release(sk);
+    return r < 0;
 }
 
 /* The same question for a root slot of the caller's choice; see struct pw_test_in and _out. */
@@ -224,7 +201,7 @@ static __always_inline int pw_test(struct __sk_buff *skb, bool egress)
         .accept_local = !!(flags & PW_TEST_ACCEPT_LOCAL),
         .zone = (__u8)zone,
     };
-    pw_parse(skb, &p);
+    pw_parse_packet(skb, &p);
     pw_judge(image, h, &p, &meta, &v);
     skb->cb[0] = (__u32)h->generation;
     skb->cb[1] = (__u32)v.match.order_and_id;

@@ -14,7 +14,9 @@
  *        & sport_word[class(sport)] & dport_word[class(dport)]
  *   for g in cand, lowest first: stop if group[g].maxw < best; build the key with the group's
  *   masks, hash it, walk the chain of at most IMG_PROBES lines until an empty slot; a slot
- *   whose key is equal and whose tuple belongs to g has weight tuple.w | action; timed permits
+ *   whose key is equal and whose tuple belongs to g has weight tuple.w | action; in a merged group
+ *   the addresses are compared under the lengths of the slot's tuple (IPv6: that of the main side,
+ *   the other one has one length in all of the group); timed permits
  *   past their deadline do not match; larger weight wins, equal weight: smaller rule.order.
  *
  * The bits of me[], sport_word[0..1] and dport_word[0..1] are exact, not only pruning: a group
@@ -26,13 +28,16 @@
 
 enum {
     IMG_MAGIC = 0x50574731, /* "PWG1" */
-    IMG_LAYOUT = 1,         /* raised with every change in this file */
+    IMG_LAYOUT = 2,         /* raised with every change in this file */
     IMG_LINE_BYTES = 64,
+    IMG_PAGE_LINES = 256, /* an element of the map that holds the image */
+    IMG_PAGE_BYTES = IMG_PAGE_LINES * IMG_LINE_BYTES,
     IMG_PROBES = 8, /* lines of one chain */
     IMG_MAX_GROUPS = 64,
     IMG_MAX_TUPLES = 4095,
     IMG_TUPLE_DELETED = 0xfff,
     IMG_HEADER_LINE = 0,
+    IMG_LOG_LINE = 1,
     IMG_FAMILY4_LINE = 2, /* two lines */
     IMG_FAMILY6_LINE = 4, /* two lines */
     IMG_FIRST_FREE_LINE = 6,
@@ -45,6 +50,7 @@ enum {
     IMG_SOURCE_ROUTE_CLASSIFY = 2, /* else dropped while armed */
     IMG_MASQUERADED_PASS = 4,      /* else judged as me -> any at egress */
     IMG_COUNTERS = 8,
+    IMG_KEEP_STATE = 16, /* a filter with IMG_MARK_STATE exists */
 };
 
 struct img_header { /* line 0 */
@@ -59,8 +65,28 @@ struct img_header { /* line 0 */
     __u32 dport_off;
     __u32 tag_secret; /* upper 14 bits of the tag, see IMG_TAG_* ; same in every image of a boot */
     __u32 n_entries;  /* slots in use, both families; 0 = nothing to classify */
-    __u64 _pad;
+    __u32 zones_off;  /* 256 bytes IMG_PLACE(), by zone; 0 = no filter asks for the interface */
+    __u32 _pad;
 };
+
+/* How often records of the log are written (record.h): one each interval, after a pause so many at
+ * once that the next would come tolerance later. */
+struct img_rate {
+    __u32 interval_us, tolerance_us;
+};
+struct img_log {              /* line 1 */
+    struct img_rate filter;   /* of one filter, or of one reason */
+    struct img_rate common;   /* of all */
+    struct img_rate reserved; /* of all but reason PW_DROP_FILTER, before `common` */
+    __u64 _pad[5];
+};
+
+/* What this generation knows about the interface of a zone: its profile (1 domain, 2 private,
+ * 3 public) and its connection (1 lan, 2 dial-up). 0: nothing. Such a packet has zone 0 and place
+ * 0, under which there are only copies of filters that block: an interface that appears is denied
+ * what any interface is denied, until the generation that knows it. */
+#define IMG_PLACE(profile, connection) ((profile) | (connection) << 2)
+enum { IMG_PLACE_PROFILE = 3, IMG_PLACE_CONNECTION = 12, IMG_ZONES = 256 };
 
 /* Per port value: number of the elementary interval (the port field of range groups) and
  * number of the class (index into the word tables; 0 and 1 are reserved, see below). */
@@ -98,15 +124,21 @@ struct img_group {        /* one line */
     __u16 dport_exact, dport_interval; /* exact also 0xff00: ICMP type alone */
     __u8 proto;                        /* mask 0 or 0xff */
     __u8 zone;                         /* mask 0 or 0xff */
+    __u8 place;    /* mask of IMG_PLACE_*, only if zone is 0: both share a field of the key */
     __u8 main_dst; /* IPv6: slot.addr holds the destination, .other_fp the source */
     __u8 final;    /* no later group can beat a match here (reserved, 0) */
-    __u32 _pad;
+    __u8
+        merged; /* several lengths of prefixes, those of the tuple; the masks are of the shortest */
+    __u8 _pad[2];
     __u64 _pad2;
 };
 
 /* Tuple word: bits 0-33 weight with tier above it (IMG_W), action bits 0; bits 40-45 group;
- * bit 63 timed. */
+ * bits 46-53 and 54-61 prefix length of source and destination; bit 63 timed. */
 #define IMG_TUPLE(w, group, timed) ((__u64)(w) | (__u64)(group) << 40 | (__u64)(timed) << 63)
+#define IMG_TUPLE_LENS(src, dst)   ((__u64)(src) << 46 | (__u64)(dst) << 54)
+#define IMG_TUPLE_SRC(t)           (((t) >> 46) & 0xff)
+#define IMG_TUPLE_DST(t)           (((t) >> 54) & 0xff)
 #define IMG_TUPLE_W(t)             ((t)&0x3ffffffffULL)
 #define IMG_TUPLE_GROUP(t)         (((t) >> 40) & 63)
 #define IMG_TUPLE_TIMED(t)         ((t) >> 63)
@@ -119,6 +151,9 @@ struct img_group {        /* one line */
 #define IMG_HI_KEY 0x0000ffffffffffffULL
 #define IMG_META(tuple, log, state, action) \
     ((__u64)((tuple) << 4 | (log) << 3 | (state) << 2 | (action)) << 48)
+/* What else a filter is: bits of the meta. */
+enum { IMG_MARK_STATE = 4, IMG_MARK_LOG = 8 };
+#define IMG_META_MARKS(hi)  (((hi) >> 48) & (IMG_MARK_STATE | IMG_MARK_LOG))
 #define IMG_META_ACTION(hi) (((hi) >> 48) & 3)
 #define IMG_META_TUPLE(hi)  ((hi) >> 52)
 
@@ -160,6 +195,7 @@ enum {
     PW_IF_FORWARDING6 = 4,
     PW_IF_ACCEPT_LOCAL = 8,
     PW_IF_ETHERNET = 16, /* what it sends begins with an Ethernet header */
+    PW_IF_GUARDED = 32,  /* the guard judges what it hands to this host */
 };
 
 /* Maps `local4` and `local6`: LPM tries over network-order addresses, value enum local_kind. */
@@ -172,15 +208,30 @@ struct pw_lpm6 {
     __u8 addr[16];
 };
 
-/* Counters: `counters` is an ARRAY_OF_MAPS of per-CPU arrays ("chunks") of equal size, so that
- * they grow without loading a program again: id >> PW_CHUNK_SHIFT is the outer index. */
+/* Map `ifrole_low`: the same, but an array, for the interfaces with low numbers; role 0: no entry.
+ */
+enum { PW_IFROLES_LOW = 4096 };
+
+/* Map `local_hint`: element 0 for IPv4, 1 for IPv6, one bit per hash of an address. Where the bit
+ * is not set no prefix of `local4` or `local6` covers the address. Loopback addresses of IPv4 have
+ * no bit: they are always looked up. */
+enum { PW_HINT_BITS = 65536, PW_HINT_WORDS = PW_HINT_BITS / 64 };
+
+/* Counters: `counters` is an ARRAY_OF_MAPS of arrays ("chunks") of equal size, so that they grow
+ * without loading a program again: id >> PW_CHUNK_SHIFT is the outer index. Each CPU has its own
+ * part of a chunk, see pw_counter_index(). A per-CPU array would do the same, but is allocated
+ * value by value: 60 ms for 100,000. */
 enum { PW_CHUNK_SHIFT = 12, PW_CHUNK_IDS = 1 << PW_CHUNK_SHIFT, PW_CHUNKS = 512 };
 struct pw_counter {
     __u64 packets;
     __u64 bytes;
 };
+static inline __attribute__((always_inline)) __u32 pw_counter_index(__u32 cpu, __u32 id)
+{
+    return cpu * PW_CHUNK_IDS + (id & (PW_CHUNK_IDS - 1));
+}
 /* Map `stats`: per-CPU array, index direction * PW_STAT_MAX + PW_STAT_PASSED or drop reason. */
-enum { PW_STAT_PASSED = 0, PW_STAT_EXEMPT_ND = 31, PW_STAT_MAX = 32 };
+enum { PW_STAT_PASSED = 0, PW_STAT_STATE_REFUSED = 30, PW_STAT_EXEMPT_ND = 31, PW_STAT_MAX = 32 };
 
 /* Numbers that the program shares with model/packet.h, model/host.h and model/weight.h; the
  * loader asserts that they are equal. */
@@ -192,6 +243,7 @@ enum {
     PW_DROP_TRUNCATED_L4 = 5,
     PW_DROP_TINY_FRAGMENT = 6,
     PW_DROP_FRAGMENT = 7,
+    PW_DROP_STATE_EXPIRED = 8,
     PW_DROP_TIMED_BLOCK = 9,
     PW_DROP_INTERNAL = 10,
     PW_DROP_MARTIAN = 13,
@@ -246,11 +298,32 @@ static inline __attribute__((always_inline)) __u64 img_hash6(__u64 seed, __u32 g
 {
     return img_mix(img_mix(addr_hi ^ seed, addr_lo), img_mix(hi ^ (__u64)group << 56, fp ^ seed));
 }
+/* The mask of img_slot4.lo under a tuple. */
+static inline __attribute__((always_inline)) __u64 img_mask4(__u64 tuple)
+{
+    __u64 ones = 0xffffffff00000000ULL;
+    return ((ones >> (IMG_TUPLE_SRC(tuple) & 63)) & 0xffffffff) |
+           (ones >> (IMG_TUPLE_DST(tuple) & 63)) << 32;
+}
+/* Upper and lower half of the mask of an IPv6 prefix. */
+static inline __attribute__((always_inline)) __u64 img_mask6_hi(__u32 len)
+{
+    return len >= 64 ? ~0ULL : ~(~0ULL >> len);
+}
+static inline __attribute__((always_inline)) __u64 img_mask6_lo(__u32 len)
+{
+    return len >= 128 ? ~0ULL : len <= 64 ? 0 : ~(~0ULL >> (len - 64));
+}
 /* Keyed print of the side that is not stored in the slot; never 0. */
 static inline __attribute__((always_inline)) __u64 img_fp6(__u64 seed, __u64 hi, __u64 lo)
 {
     __u64 f = img_mix(img_mix(hi + seed, lo), ~seed);
     return f ? f : 1;
+}
+/* Bit of local_hint: of an IPv4 address, or of the upper half of an IPv6 address. */
+static inline __attribute__((always_inline)) __u32 img_hint(__u64 addr)
+{
+    return (__u32)((addr * 0x9e3779b97f4a7c15ULL) >> 48);
 }
 /* Index into the pruning arrays. */
 static inline __attribute__((always_inline)) __u32 img_prune4(__u32 addr, __u32 bits)
@@ -263,6 +336,7 @@ static inline __attribute__((always_inline)) __u32 img_prune6(__u64 seed, __u64 
 }
 
 _Static_assert(sizeof(struct img_header) == IMG_LINE_BYTES, "header is one line");
+_Static_assert(sizeof(struct img_log) == IMG_LINE_BYTES, "rates are one line");
 _Static_assert(sizeof(struct img_family) == 2 * IMG_LINE_BYTES, "family is two lines");
 _Static_assert(sizeof(struct img_group) == IMG_LINE_BYTES, "group is one line");
 _Static_assert(sizeof(struct img_slot4) == 16 && sizeof(struct img_slot6) == 32, "slots per line");

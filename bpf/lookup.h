@@ -16,6 +16,7 @@
 struct pw_match {
     __u64 w; /* tier and weight with action bits, 0 = no filter matches */
     __u64 timed;
+    __u64 marks;        /* IMG_MARK_* of the filter */
     __u64 order_and_id; /* of its rule: counter_id, order << 32 */
     __u64 probes;       /* groups looked up */
     __u64 line, end;    /* the chain's next line, and where it ends at the latest */
@@ -34,26 +35,41 @@ _Static_assert(offsetof(struct img_rule4, counter_id) == 0 &&
                    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "order_and_id");
 
+/* A slot of a merged IPv6 group: its tuple, whether it holds the destination, and how its address
+ * differs from the packet's. */
+struct pw_side6 {
+    __u64 tuple;
+    __u64 main_dst;
+    __u64 diff[2];
+};
+
 /* One search. */
 struct pw_search {
     void *image;
-    const struct img_family *family; /* first line only */
+    const __u8 *front; /* its first page, which begins with the header: pw_header() */
+    const struct img_family *family;
     const struct pw_packet *packet;
     struct pw_match *match;
-    __u64 seed;
-    __u64 cand;   /* groups that are left */
-    __u64 failed; /* the image leads nowhere */
-    /* The key of the chain that is walked. IPv4: src | dst << 32; IPv6: address of the slot. */
+    __u64 cand; /* groups that are left */
+    /* The key of the chain that is walked. IPv4: src | dst << 32; IPv6: address of the slot. Of a
+     * merged group the packet's own addresses. */
     __u64 key[2];
+    struct pw_side6 side6;
     __u64 key_hi;
-    __u32 sport_off; /* img_header.sport_off, .dport_off */
-    __u32 dport_off;
-    __u32 me; /* src_me | dst_me << 1 */
     __u16 sport_interval, dport_interval;
     __u16 sport_class, dport_class;
-    __u8 zone;
+    __u8 zone;            /* of the interface; 0 if the image does not know it */
+    __u8 place;           /* IMG_PLACE() */
     __u8 only_icmp_typed; /* section 6.6 of parsing.md */
+    __u8 me;              /* src_me | dst_me << 1 */
+    __u8 merged;          /* of the group */
+    __u8 failed;          /* the image leads nowhere */
 };
+
+static __always_inline const struct img_header *pw_header(const struct pw_search *s)
+{
+    return (const void *)s->front;
+}
 
 __noinline int pw_no_match(struct pw_match *m)
 {
@@ -81,31 +97,58 @@ __noinline int pw_take(struct pw_match *m)
         return 0;
     m->w = w;
     m->timed = timed;
+    m->marks = IMG_META_MARKS(m->hi);
     m->order_and_id = m->new_order_and_id;
     return 1;
 }
 
+/* Does the packet lie outside the prefix? */
+__noinline int pw_outside6(const struct pw_side6 *x)
+{
+    if (!x)
+        return 1;
+    __u32 len = x->main_dst ? IMG_TUPLE_DST(x->tuple) : IMG_TUPLE_SRC(x->tuple);
+
+    return (x->diff[0] & img_mask6_hi(len)) || (x->diff[1] & img_mask6_lo(len));
+}
+
 static __always_inline void *pw_line(void *image, __u32 n)
 {
-    return bpf_map_lookup_elem(image, &n);
+    n = pw_forget(n);
+    __u32 page = n / IMG_PAGE_LINES;
+    __u8 *at = bpf_map_lookup_elem(image, &page);
+
+    if (!at)
+        return NULL;
+    barrier_var(at); /* the check stays before the addition */
+    return at + (n % IMG_PAGE_LINES) * IMG_LINE_BYTES;
+}
+
+/* The same without a call for what lies on the first page, as all parts do that are small. */
+static __always_inline const void *pw_near(const struct pw_search *s, __u32 n)
+{
+    n = pw_forget(n);
+    if (n < IMG_PAGE_LINES)
+        return s->front + n * IMG_LINE_BYTES;
+    return pw_line(s->image, n);
 }
 
 /* ANDs word `index` of the array at line `off` into *cand; off 0 = the array prunes nothing. */
-static __always_inline int pw_prune(void *image, __u32 off, __u32 index, __u64 *cand)
+static __always_inline int pw_prune(const struct pw_search *s, __u32 off, __u32 index, __u64 *cand)
 {
     if (!off)
         return 0;
-    const __u64 *word = pw_line(image, off + (index >> 3));
+    const __u64 *word = pw_near(s, off + (index >> 3));
     if (!word)
         return -1;
     *cand &= word[index & 7];
     return 0;
 }
 
-static __always_inline int pw_port(void *image, __u32 off, __u16 port, __u16 *ret_interval,
-                                   __u16 *ret_class)
+static __always_inline int pw_port(const struct pw_search *s, __u32 off, __u16 port,
+                                   __u16 *ret_interval, __u16 *ret_class)
 {
-    const struct img_port *ports = pw_line(image, off + (port >> 4));
+    const struct img_port *ports = pw_line(s->image, off + (port >> 4));
 
     if (!ports)
         return -1;
@@ -121,42 +164,56 @@ static __always_inline int pw_classes(struct pw_search *s)
         s->packet->l4 == PW_L4_ICMP ? IMG_CLASS_ICMP : IMG_CLASS_NO_L4;
     if (s->packet->l4 != PW_L4_PORTS)
         return 0;
-    if (s->family->sport_words_off &&
-        pw_port(s->image, s->sport_off, s->packet->sport, &s->sport_interval, &s->sport_class) < 0)
+    if (s->family->sport_words_off && pw_port(s, pw_header(s)->sport_off, s->packet->sport,
+                                              &s->sport_interval, &s->sport_class) < 0)
         return -1;
-    if (s->family->dport_words_off &&
-        pw_port(s->image, s->dport_off, s->packet->dport, &s->dport_interval, &s->dport_class) < 0)
+    if (s->family->dport_words_off && pw_port(s, pw_header(s)->dport_off, s->packet->dport,
+                                              &s->dport_interval, &s->dport_class) < 0)
         return -1;
     return 0;
 }
 
-static __always_inline int pw_candidates(struct pw_search *s, __u32 family_line)
+/* What the image says about the packet's interface. */
+static __always_inline int pw_where(struct pw_search *s)
+{
+    if (!pw_header(s)->zones_off)
+        return 0;
+    const __u8 *places = pw_near(s, pw_header(s)->zones_off + s->zone / IMG_LINE_BYTES);
+    if (!places)
+        return -1;
+    s->place = places[s->zone & (IMG_LINE_BYTES - 1)];
+    if (!s->place)
+        s->zone = 0;
+    return 0;
+}
+
+/* What is cheap and selective comes first: no group is left for most packets after the ports. */
+static __always_inline int pw_candidates(struct pw_search *s)
 {
     const struct img_family *f = s->family;
     const struct pw_packet *p = s->packet;
-    /* Second line of struct img_family. */
-    const __u64 *more = pw_line(s->image, family_line + 1);
+    __u64 cand = f->me[s->me & 3];
     __u32 src, dst;
 
-    if (!more)
-        return -1;
-    __u64 cand = more[s->me & 3];
     if (s->only_icmp_typed)
-        cand &= more[offsetof(struct img_family, icmp_typed) / 8 - IMG_LINE_BYTES / 8];
+        cand &= f->icmp_typed;
+    if (pw_prune(s, f->proto_off, p->proto, &cand) < 0)
+        return -1;
+    if (cand && (pw_classes(s) < 0 || pw_prune(s, f->dport_words_off, s->dport_class, &cand) < 0 ||
+                 pw_prune(s, f->sport_words_off, s->sport_class, &cand) < 0))
+        return -1;
+    s->cand = cand;
+    if (!cand)
+        return 0;
     if (p->family == 4) {
         src = img_prune4((__u32)p->src_lo, f->src_bits & 31);
         dst = img_prune4((__u32)p->dst_lo, f->dst_bits & 31);
     } else {
-        src = img_prune6(s->seed, p->src_hi, f->src_bits & 31);
-        dst = img_prune6(s->seed, p->dst_hi, f->dst_bits & 31);
+        src = img_prune6(pw_header(s)->seed, p->src_hi, f->src_bits & 31);
+        dst = img_prune6(pw_header(s)->seed, p->dst_hi, f->dst_bits & 31);
     }
-    if (pw_prune(s->image, f->proto_off, p->proto, &cand) < 0 ||
-        pw_prune(s->image, f->dport_words_off, s->dport_class, &cand) < 0 ||
-        pw_prune(s->image, f->sport_words_off, s->sport_class, &cand) < 0 ||
-        pw_prune(s->image, f->src_off, src, &cand) < 0 ||
-        pw_prune(s->image, f->dst_off, dst, &cand) < 0)
+    if (pw_prune(s, f->src_off, src, &s->cand) < 0 || pw_prune(s, f->dst_off, dst, &s->cand) < 0)
         return -1;
-    s->cand = cand;
     return 0;
 }
 
@@ -167,33 +224,44 @@ static __always_inline __u64 pw_key_hi(const struct pw_search *s, const struct i
     __u16 sport = (p->sport & g->sport_exact) | (s->sport_interval & g->sport_interval);
     __u16 dport = (p->dport & g->dport_exact) | (s->dport_interval & g->dport_interval);
 
-    return IMG_HI(sport, dport, p->proto & g->proto, s->zone & g->zone);
+    return IMG_HI(sport, dport, p->proto & g->proto, (s->zone & g->zone) | (s->place & g->place));
 }
 
-/* The two words of struct img_rule4, or the four of struct img_rule6, of a slot with an equal
- * key; the rest of the match is filled from them and from the tuple. per_line: slots in a line, a
- * power of two. */
-static __always_inline const __u64 *pw_rule(struct pw_search *s, __u64 hi, __u32 slot,
-                                            __u32 per_line)
+/* The tuple of a slot whose key is equal. */
+static __always_inline int pw_tuple(struct pw_search *s, __u64 hi)
+{
+    __u32 number = (__u32)IMG_META_TUPLE(hi);
+    const __u64 *tuples = pw_near(s, s->family->tuples_off + (number >> 3));
+
+    if (!tuples)
+        return -1;
+    s->match->hi = hi;
+    s->match->tuple = tuples[number & 7];
+    return 0;
+}
+
+/* The two words of struct img_rule4, or the four of struct img_rule6; the rest of the match is
+ * filled from them. per_line: slots in a line, a power of two. */
+static __always_inline const __u64 *pw_rule(struct pw_search *s, __u32 slot, __u32 per_line)
 {
     struct pw_match *m = s->match;
-    __u32 number = (__u32)IMG_META_TUPLE(hi);
-    const __u64 *tuples = pw_line(s->image, s->family->tuples_off + (number >> 3));
     const __u64 *rule = pw_line(s->image, s->family->rules_off + slot / per_line);
 
-    if (!tuples || !rule)
+    if (!rule)
         return NULL;
     rule += (slot & (per_line - 1)) * (8 / per_line);
-    m->hi = hi;
-    m->tuple = tuples[number & 7];
     m->new_order_and_id = rule[0];
     m->deadline_ns = rule[1];
     return rule;
 }
 
-static __always_inline int pw_slot4(struct pw_search *s, __u64 hi, __u32 slot)
+static __always_inline int pw_slot4(struct pw_search *s, __u64 hi, __u32 slot, __u64 diff)
 {
-    if (!pw_rule(s, hi, slot, 4))
+    if (pw_tuple(s, hi) < 0)
+        return -1;
+    if (diff & img_mask4(s->match->tuple))
+        return 0;
+    if (!pw_rule(s, slot, 4))
         return -1;
     pw_take(s->match);
     return 0;
@@ -202,8 +270,13 @@ static __always_inline int pw_slot4(struct pw_search *s, __u64 hi, __u32 slot)
 static __always_inline int pw_slot6(struct pw_search *s, __u64 hi, __u32 slot)
 {
     struct pw_match *m = s->match;
-    const __u64 *rule = pw_rule(s, hi, slot, 2);
 
+    if (pw_tuple(s, hi) < 0)
+        return -1;
+    s->side6.tuple = m->tuple;
+    if (s->merged && pw_outside6(&s->side6))
+        return 0;
+    const __u64 *rule = pw_rule(s, slot, 2);
     if (!rule)
         return -1;
     /* The print is 64 bits of a keyed hash: confirmed against the address itself. */
@@ -213,14 +286,16 @@ static __always_inline int pw_slot6(struct pw_search *s, __u64 hi, __u32 slot)
     return 0;
 }
 
-/* Number of the lowest bit set; word != 0. clang 14 crashes on __builtin_ctzll for this target. */
+/* Number of the lowest bit set; word != 0: how many bits are below it. clang 14 crashes on
+ * __builtin_ctzll for this target, and comparisons would be 64 ways for the verifier. */
 static __always_inline __u32 pw_lowest_bit(__u64 word)
 {
-    __u64 low = word & -word;
+    __u64 x = (word & -word) - 1;
 
-    return (!!(low & 0xffffffff00000000ULL) << 5) | (!!(low & 0xffff0000ffff0000ULL) << 4) |
-           (!!(low & 0xff00ff00ff00ff00ULL) << 3) | (!!(low & 0xf0f0f0f0f0f0f0f0ULL) << 2) |
-           (!!(low & 0xccccccccccccccccULL) << 1) | !!(low & 0xaaaaaaaaaaaaaaaaULL);
+    x -= (x >> 1) & 0x5555555555555555ULL;
+    x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
+    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
+    return (__u32)((x * 0x0101010101010101ULL) >> 56);
 }
 
 static __always_inline void pw_key4(struct pw_search *s, const struct img_group *g)
@@ -228,7 +303,9 @@ static __always_inline void pw_key4(struct pw_search *s, const struct img_group 
     const struct pw_packet *p = s->packet;
 
     s->key[0] = (p->src_lo & g->src_lo & 0xffffffff) | (p->dst_lo & g->dst_lo) << 32;
-    s->match->line = img_hash4(s->seed, (__u32)s->match->group, s->key[0], s->key_hi);
+    s->match->line = img_hash4(pw_header(s)->seed, (__u32)s->match->group, s->key[0], s->key_hi);
+    if (s->merged)
+        s->key[0] = (p->src_lo & 0xffffffff) | p->dst_lo << 32;
 }
 
 static __always_inline void pw_key6(struct pw_search *s, const struct img_group *g)
@@ -244,8 +321,14 @@ static __always_inline void pw_key6(struct pw_search *s, const struct img_group 
     s->key[1] = swap ? dst[1] : src[1];
     m->other[0] = swap ? src[0] : dst[0];
     m->other[1] = swap ? src[1] : dst[1];
-    m->other_fp = prints ? img_fp6(s->seed, m->other[0], m->other[1]) : 0;
-    m->line = img_hash6(s->seed, (__u32)m->group, s->key[0], s->key[1], s->key_hi, m->other_fp);
+    m->other_fp = prints ? img_fp6(pw_header(s)->seed, m->other[0], m->other[1]) : 0;
+    m->line = img_hash6(pw_header(s)->seed, (__u32)m->group, s->key[0], s->key[1], s->key_hi,
+                        m->other_fp);
+    s->side6.main_dst = swap;
+    if (s->merged) {
+        s->key[0] = swap ? p->dst_hi : p->src_hi;
+        s->key[1] = swap ? p->dst_lo : p->src_lo;
+    }
 }
 
 /* Begins the chain of the next candidate group, lowest first. 1 = the search is over. */
@@ -257,12 +340,13 @@ static __always_inline long pw_next_group(struct pw_search *s, int family)
         return 1;
     m->group = pw_lowest_bit(s->cand);
     s->cand &= s->cand - 1;
-    const struct img_group *g = pw_line(s->image, s->family->groups_off + (__u32)m->group);
+    const struct img_group *g = pw_near(s, s->family->groups_off + (__u32)m->group);
     if (!g)
         return -1;
     if (g->maxw < m->w)
         return 1;
     m->probes++;
+    s->merged = g->merged;
     s->key_hi = pw_key_hi(s, g);
     if (family == 4)
         pw_key4(s, g);
@@ -285,8 +369,9 @@ static __always_inline long pw_line4(struct pw_search *s)
         __u64 hi = slots[k].hi;
         if (!IMG_META_ACTION(hi))
             return 1;
-        if (slots[k].lo == s->key[0] && (hi & IMG_HI_KEY) == s->key_hi &&
-            IMG_META_TUPLE(hi) != IMG_TUPLE_DELETED && pw_slot4(s, hi, line * 4 + k) < 0)
+        __u64 diff = slots[k].lo ^ s->key[0];
+        if ((!diff || s->merged) && (hi & IMG_HI_KEY) == s->key_hi &&
+            IMG_META_TUPLE(hi) != IMG_TUPLE_DELETED && pw_slot4(s, hi, line * 4 + k, diff) < 0)
             return -1;
     }
     return 0;
@@ -304,7 +389,9 @@ static __always_inline long pw_line6(struct pw_search *s)
         __u64 hi = slots[k].hi;
         if (!IMG_META_ACTION(hi))
             return 1;
-        if (slots[k].addr_lo == s->key[1] && slots[k].addr_hi == s->key[0] &&
+        s->side6.diff[0] = slots[k].addr_hi ^ s->key[0];
+        s->side6.diff[1] = slots[k].addr_lo ^ s->key[1];
+        if ((!(s->side6.diff[0] | s->side6.diff[1]) || s->merged) &&
             (hi & IMG_HI_KEY) == s->key_hi && slots[k].other_fp == s->match->other_fp &&
             IMG_META_TUPLE(hi) != IMG_TUPLE_DELETED && pw_slot6(s, hi, line * 2 + k) < 0)
             return -1;
@@ -340,25 +427,38 @@ static long pw_step6(__u32 index, struct pw_search *s)
     return pw_step(s, 6);
 }
 
-/* The heaviest match of the packet, match->w = 0 if there is none. Negative: the image is
- * damaged. */
-static __always_inline int pw_search(struct pw_search *s)
+/* Walks the chains of all candidates. The first line is looked at without bpf_loop, which costs
+ * calls: there is seldom another one. */
+static __always_inline void pw_walk(struct pw_search *s, int family)
 {
-    bool is4 = s->packet->family == 4;
-    __u32 line = is4 ? IMG_FAMILY4_LINE : IMG_FAMILY6_LINE;
-
-    s->family = pw_line(s->image, line);
-    if (!s->family)
-        return -1;
-    if (!s->family->n_groups)
-        return 0;
-    if (pw_classes(s) < 0 || pw_candidates(s, line) < 0)
-        return -1;
-    if (!s->cand)
-        return 0;
-    if (is4)
+    if (pw_step(s, family) || (!s->cand && s->match->line == s->match->end))
+        return;
+    if (family == 4)
         bpf_loop(IMG_MAX_GROUPS * IMG_PROBES, pw_step4, s, 0);
     else
         bpf_loop(IMG_MAX_GROUPS * IMG_PROBES, pw_step6, s, 0);
+}
+
+/* The heaviest match of the packet, match->w = 0 if there is none; that is what it must be before.
+ * Negative: the image is damaged. */
+static __always_inline int pw_search(struct pw_search *s)
+{
+    bool is4 = s->packet->family == 4;
+
+    s->family =
+        (const void *)(s->front + (is4 ? IMG_FAMILY4_LINE : IMG_FAMILY6_LINE) * IMG_LINE_BYTES);
+    if (!s->family->n_groups)
+        return 0;
+    if (pw_candidates(s) < 0)
+        return -1;
+    if (!s->cand)
+        return 0;
+    if (pw_where(s) < 0)
+        return -1;
+    pw_no_match(s->match);
+    if (is4)
+        pw_walk(s, 4);
+    else
+        pw_walk(s, 6);
     return s->failed ? -1 : 0;
 }

@@ -14,7 +14,7 @@ enum { PW_IFROLES_MAX = 65536, PW_LOCALS_MAX = 262144 };
 struct pw_image {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(key_size, sizeof(__u32));
-    __uint(value_size, IMG_LINE_BYTES);
+    __uint(value_size, IMG_PAGE_BYTES);
     __uint(max_entries, 1);
     __uint(map_flags, BPF_F_INNER_MAP | BPF_F_MMAPABLE);
 };
@@ -34,6 +34,21 @@ struct {
     __type(value, struct pw_ifrole);
 } ifrole SEC(".maps");
 
+/* A copy of its low part, since the lookup in an array is no call. */
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PW_IFROLES_LOW);
+    __type(key, __u32);
+    __type(value, struct pw_ifrole);
+} ifrole_low SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 2);
+    __type(key, __u32);
+    __uint(value_size, PW_HINT_WORDS * sizeof(__u64));
+} local_hint SEC(".maps");
+
 struct {
     __uint(type, BPF_MAP_TYPE_LPM_TRIE);
     __uint(max_entries, PW_LOCALS_MAX);
@@ -50,12 +65,14 @@ struct {
     __type(value, __u32);
 } local6 SEC(".maps");
 
-/* Sizes instead of types: clang emits a type that only an inner map names as a mere declaration. */
+/* Sizes instead of types: clang emits a type that only an inner map names as a mere declaration.
+ * The loader gives another template: PW_CHUNK_IDS entries for every possible CPU. */
 struct pw_chunk {
-    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(key_size, sizeof(__u32));
     __uint(value_size, sizeof(struct pw_counter));
     __uint(max_entries, PW_CHUNK_IDS);
+    __uint(map_flags, BPF_F_MMAPABLE);
 };
 
 struct {
@@ -71,3 +88,37 @@ struct {
     __type(key, __u32);
     __type(value, __u64);
 } stats SEC(".maps");
+
+/* Slot 0: the program that goes on with what has to do with `keep state` (state.h), for the
+ * classifier and for the guard, whose programs are of another type. Filled by the loader. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} state_next SEC(".maps"), guard_next SEC(".maps");
+
+/* The same number, of which the verifier knows nothing any more: what is added to a pointer would
+ * otherwise be told apart in every state, one per group for a start. Only spills of whole slots or
+ * of their lower halves are followed, and a zero. (clang may keep the upper half alone and put it
+ * at the beginning of a slot. That costs states, not correctness; keeping the slot whole costs
+ * stack.) */
+static __always_inline __u32 pw_forget(__u32 n)
+{
+    struct {
+        __u32 lower, upper;
+    } __attribute__((aligned(8))) slot;
+    volatile __u32 *at = &slot.upper;
+
+    *at = n + 1;
+    return *at - 1;
+}
+
+/* NULL = nothing is known about the interface. */
+static __always_inline const struct pw_ifrole *pw_iface(__u32 ifindex)
+{
+    if (ifindex >= PW_IFROLES_LOW)
+        return bpf_map_lookup_elem(&ifrole, &ifindex);
+    const struct pw_ifrole *role = bpf_map_lookup_elem(&ifrole_low, &ifindex);
+    return role && role->role ? role : NULL;
+}

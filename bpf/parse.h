@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* From an skb to addresses, protocol and ports: docs/internals/parsing.md, sections 2 to 5, in
+/* From a packet to addresses, protocol and ports: docs/internals/parsing.md, sections 2 to 5, in
  * their order. Bytes are read relative to the network header, so that the same code serves
  * Ethernet and devices without a MAC header; frames that leave through Ethernet from their first
  * byte, as the receiver reads them. A global function: the verifier proves it once,
- * whatever calls it. */
+ * whatever calls it. Packets are read through the reader (read_skb.h, read_nf.h) that a program
+ * includes before this file. */
 #pragma once
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
 #include "image.h"
+#include "read.h"
 
 enum { PW_L4_NONE, PW_L4_PORTS, PW_L4_ICMP };
 
@@ -24,7 +26,10 @@ struct pw_packet {
     __u8 reason;                 /* PW_DROP_* or 0 */
     __u8 classify_source_routes; /* set by the caller */
     __u8 from_frame;             /* set by the caller: sent, with an Ethernet header */
-    __u8 _pad[4];
+    __u8 tcp_flags;
+    __u8 fragment; /* any, also the first */
+    __u8 net;      /* where its IP header is, see pw_cursor; 0 = as without a VLAN tag */
+    __u8 l4_at;    /* where the header behind it is, in PW_L4_UNIT from there; 0 = too far */
 };
 
 enum {
@@ -35,17 +40,8 @@ enum {
     PW_VLAN_MAX = 8,
     PW_EXT_MAX = 8,
     PW_ETH_BYTES = 14,
-    PW_L2_MAX = 64, /* more than any MAC header: how far the data may begin before the network
-                       header when bytes have to be pulled */
     PW_NO_END = 0xffffffff,
-};
-
-/* What one read fetches: the fixed header of IPv6 is the longest. */
-union pw_bytes {
-    __u8 b[40];
-    __u16 half[20];
-    __u32 word[10];
-    __u64 twice[5];
+    PW_L4_UNIT = 4, /* headers of IP end at such a place */
 };
 
 /* Where the header that is read next lies, and what is known about the packet around it. */
@@ -59,46 +55,31 @@ struct pw_cursor {
     union pw_bytes h; /* read last */
 };
 
-/* Reads n bytes from the linear part, after pulling if that is too short. at counts from start. */
-__noinline int pw_load(struct __sk_buff *skb, union pw_bytes *to, __u32 at, __u32 n, __u32 start)
+static __always_inline int pw_read(struct pw_ctx *ctx, struct pw_cursor *c, __u32 at, __u32 n)
 {
-    if (!to || n == 0 || n > sizeof(*to))
-        return -1;
-    if (bpf_skb_load_bytes_relative(skb, at, to, n, start) == 0)
-        return 0;
-    if (at + n > skb->len)
-        return -1;
-    __u32 want = at + n + PW_L2_MAX;
-    if (bpf_skb_pull_data(skb, want < skb->len ? want : skb->len) < 0)
-        return -1;
-    return bpf_skb_load_bytes_relative(skb, at, to, n, start) < 0 ? -1 : 0;
-}
-
-static __always_inline int pw_read(struct __sk_buff *skb, struct pw_cursor *c, __u32 at, __u32 n)
-{
-    return pw_load(skb, &c->h, at, n, c->start);
+    return pw_load(ctx, &c->h, at, n, c->start);
 }
 
 /* Reads n bytes at c->at that must be present: readable and not beyond the packet's end. */
-static __always_inline int pw_present(struct __sk_buff *skb, struct pw_cursor *c, __u32 n)
+static __always_inline int pw_present(struct pw_ctx *ctx, struct pw_cursor *c, __u32 n)
 {
     if (c->at + n > c->end)
         return -1;
-    return pw_read(skb, c, c->net + c->at, n);
+    return pw_read(ctx, c, c->net + c->at, n);
 }
 
 /* Section 2. The EtherType in host order, or the negative reason; c->net = where its header is. */
-static __always_inline int pw_vlan(struct __sk_buff *skb, struct pw_cursor *c, __u8 from_frame)
+static __always_inline int pw_vlan(struct pw_ctx *ctx, struct pw_cursor *c, __u8 from_frame)
 {
-    __u16 type = bpf_ntohs((__u16)skb->protocol);
-    __u32 tags = skb->vlan_present ? 1 : 0;
+    __u16 type = pw_ethertype(ctx);
+    __u32 tags = pw_has_vlan_tag(ctx);
 
     /* A packet socket puts any number into skb->protocol, and the network header of the tagged
      * frames it sends lies behind their tags (packet_parse_headers). */
     if (from_frame) {
         c->start = BPF_HDR_START_MAC;
         c->net = PW_ETH_BYTES;
-        if (pw_read(skb, c, PW_ETH_BYTES - 2, 2) < 0)
+        if (pw_read(ctx, c, PW_ETH_BYTES - 2, 2) < 0)
             return -PW_DROP_BAD_HEADER;
         type = bpf_ntohs(c->h.half[0]);
     }
@@ -107,7 +88,7 @@ static __always_inline int pw_vlan(struct __sk_buff *skb, struct pw_cursor *c, _
             return type;
         if (tags == PW_VLAN_MAX)
             return -PW_DROP_VLAN_DEPTH;
-        if (pw_read(skb, c, c->net, 4) < 0)
+        if (pw_read(ctx, c, c->net, 4) < 0)
             return -PW_DROP_BAD_HEADER;
         type = bpf_ntohs(c->h.half[1]);
         c->net += 4;
@@ -117,7 +98,7 @@ static __always_inline int pw_vlan(struct __sk_buff *skb, struct pw_cursor *c, _
 }
 
 /* Section 5. */
-static __always_inline int pw_l4(struct __sk_buff *skb, struct pw_cursor *c, struct pw_packet *p)
+static __always_inline int pw_l4(struct pw_ctx *ctx, struct pw_cursor *c, struct pw_packet *p)
 {
     __u32 need;
 
@@ -138,14 +119,16 @@ static __always_inline int pw_l4(struct __sk_buff *skb, struct pw_cursor *c, str
     default:
         return 0;
     }
-    if (pw_present(skb, c, need) < 0)
+    if (pw_present(ctx, c, need) < 0)
         return c->first_fragment ? PW_DROP_TINY_FRAGMENT : PW_DROP_TRUNCATED_L4;
+    p->l4_at = c->at < 256 * PW_L4_UNIT ? (__u8)(c->at / PW_L4_UNIT) : 0;
     __u16 first = bpf_ntohs(c->h.half[0]), second = bpf_ntohs(c->h.half[1]);
     if (p->proto == 1 || p->proto == 58) {
         p->l4 = PW_L4_ICMP;
         p->dport = first;
     } else {
         p->l4 = PW_L4_PORTS;
+        p->tcp_flags = p->proto == 6 ? c->h.b[13] : 0;
         p->sport = first;
         p->dport = second;
     }
@@ -153,15 +136,14 @@ static __always_inline int pw_l4(struct __sk_buff *skb, struct pw_cursor *c, str
 }
 
 /* Section 3.3: 1 = source-routed, 0 = not, negative reason. */
-static __always_inline int pw_options4(struct __sk_buff *skb, struct pw_cursor *c,
-                                       __u32 header_bytes)
+static __always_inline int pw_options4(struct pw_ctx *ctx, struct pw_cursor *c, __u32 header_bytes)
 {
     __u32 at = 20;
 
     for (int i = 0; i < 40; i++) {
         if (at >= header_bytes)
             return 0;
-        if (pw_read(skb, c, c->net + at, 1) < 0)
+        if (pw_read(ctx, c, c->net + at, 1) < 0)
             return -PW_DROP_BAD_HEADER;
         __u8 kind = c->h.b[0];
         if (kind == 0)
@@ -172,7 +154,7 @@ static __always_inline int pw_options4(struct __sk_buff *skb, struct pw_cursor *
             at++;
             continue;
         }
-        if (at + 2 > header_bytes || pw_read(skb, c, c->net + at + 1, 1) < 0)
+        if (at + 2 > header_bytes || pw_read(ctx, c, c->net + at + 1, 1) < 0)
             return -PW_DROP_BAD_HEADER;
         __u8 len = c->h.b[0];
         if (len < 2 || at + len > header_bytes)
@@ -183,14 +165,14 @@ static __always_inline int pw_options4(struct __sk_buff *skb, struct pw_cursor *
 }
 
 /* Section 3. */
-static __always_inline int pw_ip4(struct __sk_buff *skb, struct pw_cursor *c, struct pw_packet *p)
+static __always_inline int pw_ip4(struct pw_ctx *ctx, struct pw_cursor *c, struct pw_packet *p)
 {
-    if (pw_read(skb, c, c->net, 20) < 0)
+    if (pw_read(ctx, c, c->net, 20) < 0)
         return PW_DROP_BAD_HEADER;
     __u32 w = bpf_ntohl(c->h.word[0]), bytes = ((w >> 24) & 15) * 4, total = w & 0xffff;
     if (w >> 28 != 4 || bytes < 20)
         return PW_DROP_BAD_HEADER;
-    if (!(total == 0 && skb->gso_size)) {
+    if (!(total == 0 && pw_gso_size(ctx))) {
         if (total < bytes)
             return PW_DROP_BAD_HEADER;
         c->end = total;
@@ -201,9 +183,9 @@ static __always_inline int pw_ip4(struct __sk_buff *skb, struct pw_cursor *c, st
     p->dst_lo = bpf_ntohl(c->h.word[4]);
     __u32 fragment = bpf_ntohl(c->h.word[1]) & 0x3fff; /* MF and the offset in 8 bytes */
     if (bytes > 20) {
-        if (pw_read(skb, c, c->net + bytes - 1, 1) < 0)
+        if (pw_read(ctx, c, c->net + bytes - 1, 1) < 0)
             return PW_DROP_BAD_HEADER;
-        int routed = pw_options4(skb, c, bytes);
+        int routed = pw_options4(ctx, c, bytes);
         if (routed < 0)
             return -routed;
         if (routed && !p->classify_source_routes)
@@ -215,7 +197,7 @@ static __always_inline int pw_ip4(struct __sk_buff *skb, struct pw_cursor *c, st
     }
     c->first_fragment = fragment != 0;
     c->at = bytes;
-    return pw_l4(skb, c, p);
+    return pw_l4(ctx, c, p);
 }
 
 static __always_inline int pw_is_ext(__u8 next)
@@ -229,11 +211,11 @@ static __always_inline int pw_is_ext(__u8 next)
 
 /* One extension header of section 4.3: 1 = a later fragment, the walk ends; 0 = go on;
  * negative reason. */
-static __always_inline int pw_ext(struct __sk_buff *skb, struct pw_cursor *c, struct pw_packet *p)
+static __always_inline int pw_ext(struct pw_ctx *ctx, struct pw_cursor *c, struct pw_packet *p)
 {
     __u8 type = p->proto;
 
-    if (pw_present(skb, c, 8) < 0)
+    if (pw_present(ctx, c, 8) < 0)
         return c->first_fragment ? -PW_DROP_TINY_FRAGMENT : -PW_DROP_TRUNCATED_L4;
     p->proto = c->h.b[0];
     if (type == 43 && c->h.b[3] > 0 && !p->classify_source_routes)
@@ -258,9 +240,9 @@ static __always_inline int pw_ext(struct __sk_buff *skb, struct pw_cursor *c, st
 }
 
 /* Section 4. */
-static __always_inline int pw_ip6(struct __sk_buff *skb, struct pw_cursor *c, struct pw_packet *p)
+static __always_inline int pw_ip6(struct pw_ctx *ctx, struct pw_cursor *c, struct pw_packet *p)
 {
-    if (pw_read(skb, c, c->net, 40) < 0)
+    if (pw_read(ctx, c, c->net, 40) < 0)
         return PW_DROP_BAD_HEADER;
     __u64 w = bpf_be64_to_cpu(c->h.twice[0]);
     if (w >> 60 != 6)
@@ -272,15 +254,15 @@ static __always_inline int pw_ip6(struct __sk_buff *skb, struct pw_cursor *c, st
     p->dst_hi = bpf_be64_to_cpu(c->h.twice[3]);
     p->dst_lo = bpf_be64_to_cpu(c->h.twice[4]);
     __u32 payload = (w >> 16) & 0xffff;
-    if (payload || !(skb->gso_size || p->proto == 0))
+    if (payload || !(pw_gso_size(ctx) || p->proto == 0))
         c->end = 40 + payload;
     c->at = 40;
     for (int i = 0; i <= PW_EXT_MAX; i++) {
         if (!pw_is_ext(p->proto))
-            return pw_l4(skb, c, p);
+            return pw_l4(ctx, c, p);
         if (i == PW_EXT_MAX)
             break;
-        int r = pw_ext(skb, c, p);
+        int r = pw_ext(ctx, c, p);
         if (r < 0)
             return -r;
         if (r > 0)
@@ -290,7 +272,7 @@ static __always_inline int pw_ip6(struct __sk_buff *skb, struct pw_cursor *c, st
 }
 
 /* Fills *p; what the caller sets is read. The result is p->reason. */
-__noinline int pw_parse(struct __sk_buff *skb, struct pw_packet *p)
+__noinline int pw_parse(struct pw_ctx *ctx, struct pw_packet *p)
 {
     struct pw_cursor c = {.end = PW_NO_END, .start = BPF_HDR_START_NET};
 
@@ -299,15 +281,18 @@ __noinline int pw_parse(struct __sk_buff *skb, struct pw_packet *p)
     __u8 classify = p->classify_source_routes, from_frame = p->from_frame;
     __builtin_memset(p, 0, sizeof(*p));
     p->classify_source_routes = classify;
-    int type = pw_vlan(skb, &c, from_frame);
+    p->from_frame = from_frame;
+    int type = pw_vlan(ctx, &c, from_frame);
     if (type < 0) {
         p->reason = (__u8)-type;
     } else if (type == PW_ETH_IP) {
         p->family = 4;
-        p->reason = (__u8)pw_ip4(skb, &c, p);
+        p->reason = (__u8)pw_ip4(ctx, &c, p);
     } else if (type == PW_ETH_IPV6) {
         p->family = 6;
-        p->reason = (__u8)pw_ip6(skb, &c, p);
+        p->reason = (__u8)pw_ip6(ctx, &c, p);
     }
+    p->net = (__u8)c.net;
+    p->fragment = p->later_fragment | c.first_fragment;
     return p->reason;
 }

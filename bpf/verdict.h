@@ -9,8 +9,13 @@ struct pw_meta {
     __u8 egress; /* a constant in every program */
     __u8 judged;
     __u8 to_host;
+    __u8 from_host;  /* egress: from me, whatever the source */
+    __u8 not_me;     /* ingress: forwarded, whatever the destination */
+    __u8 no_martian; /* its addresses were looked at, or are in their place */
     __u8 accept_local;
     __u8 zone;
+    __u8 ethernet;  /* of the interface: frames have MAC addresses */
+    __u8 log_flags; /* PW_RECORD_* that the hook knows */
 };
 
 enum { PW_QUIET, PW_PASSED, PW_EXEMPT }; /* pw_verdict.kind of a packet that passes */
@@ -23,9 +28,24 @@ struct pw_verdict {
     __u8 dst_me; /* ingress, valid unless kind is PW_QUIET: judged as a packet for this host */
 };
 
+/* False for nearly all addresses that no local prefix covers. */
+static __always_inline bool pw_may_be_local(const struct pw_packet *p, __u64 hi, __u64 lo)
+{
+    __u32 element = p->family != 4;
+    const __u64 *words = bpf_map_lookup_elem(&local_hint, &element);
+    __u32 bit = img_hint(p->family == 4 ? lo : hi);
+
+    if (!words || (p->family == 4 && lo >> 24 == 127))
+        return true;
+    return words[bit / 64] >> (bit % 64) & 1;
+}
+
 static __always_inline int pw_local_kind(const struct pw_packet *p, __u64 hi, __u64 lo)
 {
     __u32 *kind;
+
+    if (!pw_may_be_local(p, hi, lo))
+        return 0;
 
     if (p->family == 4) {
         struct pw_lpm4 key = {.prefix_len = 32};
@@ -115,10 +135,8 @@ static __always_inline void pw_classify(void *image, const struct img_header *h,
 {
     struct pw_search s = {
         .image = image,
+        .front = (const __u8 *)h,
         .packet = p,
-        .seed = h->seed,
-        .sport_off = h->sport_off,
-        .dport_off = h->dport_off,
         .zone = meta->zone,
         .match = &v->match,
     };
@@ -126,8 +144,8 @@ static __always_inline void pw_classify(void *image, const struct img_header *h,
 
     s.only_icmp_typed = row == PW_ICMP_TYPED;
     if (!meta->egress)
-        v->dst_me = pw_dst_is_me(p, meta);
-    s.me = meta->egress ? src_local : v->dst_me << 1;
+        v->dst_me = !meta->not_me && pw_dst_is_me(p, meta);
+    s.me = (__u8)pw_forget(meta->egress ? src_local || meta->from_host : v->dst_me << 1);
     if (pw_search(&s) < 0) {
         pw_no_match(&v->match);
         if (h->flags & IMG_ARMED)
@@ -142,6 +160,8 @@ static __always_inline void pw_classify(void *image, const struct img_header *h,
 static __always_inline bool pw_is_martian(const struct pw_packet *p, const struct pw_meta *meta,
                                           bool src_local)
 {
+    if (meta->no_martian)
+        return false;
     return pw_is_loopback(p, p->src_hi, p->src_lo) || pw_is_loopback(p, p->dst_hi, p->dst_lo) ||
            (src_local && !meta->accept_local);
 }
@@ -153,8 +173,7 @@ static __always_inline void pw_judge(void *image, const struct img_header *h,
 {
     bool armed = h->flags & IMG_ARMED;
 
-    *v = (struct pw_verdict){.kind = PW_QUIET};
-    pw_no_match(&v->match);
+    *v = (struct pw_verdict){.kind = PW_QUIET, .match.order_and_id = IMG_NO_COUNTER};
     if (p->reason) {
         if (armed)
             pw_block(v, p->reason);

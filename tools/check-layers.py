@@ -30,7 +30,7 @@ ALLOWED = {
     "portwardd": CORE | {"agent", "api"},
 }
 # Headers of the kernel and of eBPF that go with a module besides its own.
-BPF_HEADERS = {"compile": {"image.h"}, "datapath": {"image.h"}}
+BPF_HEADERS = {"compile": {"image.h"}, "datapath": {"image.h", "flow.h", "record.h"}}
 IMPURE = re.compile(
     r"#include <(stdio|time|fcntl|unistd|syslog|sys/(?!types)[a-z]+|errno_location)\.h>"
 )

@@ -17,7 +17,9 @@
 
 enum {
     RECONCILE_US = 500000, /* datapath.h */
+    LOG_POLL_US = 200000,  /* the ring holds what comes in that time twice over */
     RESYNC_EVERY = 60,     /* reconciliations: 30 s, datapath.h */
+    SWEEP_EVERY = 10,      /* of the same timer: 5 s */
     EXPIRY_ACCURACY_US = 1000,
     STOP_TIMEOUT_US = 20000000, /* a generation takes some 10 ms, 0.6 s at worst seen */
 };
@@ -69,9 +71,9 @@ static int on_worker(sd_event_source *s _unused_, int fd _unused_, uint32_t even
     return 0;
 }
 
-static void look_for_host_change(struct agent *a)
+void agent_look_for_host_change(struct agent *a)
 {
-    if (a->in_force && host_print(datapath_host(a->dp)) != a->host_print &&
+    if (a->in_force && host_print(datapath_host(a->dp), a->in_force->places) != a->host_print &&
         agent_queue_internal(a, JOB_HOST, NULL) < 0)
         event_log(EV_AGENT_FAILED, "ERROR", "out of memory", NULL);
 }
@@ -84,7 +86,7 @@ static void host_was_read(struct agent *a, int err, unsigned changes)
     if (changes & HOST_CHANGED_IFACES)
         event_log(EV_HOST_CHANGED, NULL);
     if (changes)
-        look_for_host_change(a);
+        agent_look_for_host_change(a);
 }
 
 static int on_rtnl(sd_event_source *s _unused_, int fd _unused_, uint32_t events _unused_,
@@ -97,6 +99,16 @@ static int on_rtnl(sd_event_source *s _unused_, int fd _unused_, uint32_t events
     return 0;
 }
 
+/* A program of somebody else was put in front of ours: what it lets pass, ours is not asked. */
+static void log_order(struct agent *a)
+{
+    struct front_news n;
+    while (datapath_front_news(a->dp, &n)) {
+        event_log(EV_TAMPER, "INTERFACE", n.name, "DIRECTION", n.dir == DIR_IN ? "in" : "out",
+                  "IN_FRONT", n.program, "OVERTAKEN", n.overtaken ? "yes" : "no", NULL);
+    }
+}
+
 static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
     struct agent *a = userdata;
@@ -106,12 +118,22 @@ static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userda
         (void)snprintf(number, sizeof(number), "%d", n); /* fits */
         event_log(EV_TAMPER, "REPAIRED", number, NULL);
     }
+    log_order(a);
+    if (a->reconciled % SWEEP_EVERY == 0)
+        flows_sweep(a);
     if (++a->reconciled % RESYNC_EVERY == 0) {
         unsigned changes = 0;
         int read = datapath_resync(a->dp, &changes);
         host_was_read(a, read, changes);
     }
     int err = sd_event_source_set_time_relative(s, RECONCILE_US);
+    return err < 0 ? err : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
+}
+
+static int on_log(sd_event_source *s, uint64_t usec _unused_, void *userdata)
+{
+    droplog_poll(userdata);
+    int err = sd_event_source_set_time_relative(s, LOG_POLL_US);
     return err < 0 ? err : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
 
@@ -196,6 +218,9 @@ static int add_timers(struct agent *a)
     if (err >= 0)
         err = sd_event_add_time(a->event, &a->sources[SOURCE_EXPIRY], CLOCK_BOOTTIME, UINT64_MAX,
                                 EXPIRY_ACCURACY_US, on_expiry, a);
+    if (err >= 0)
+        err = sd_event_add_time_relative(a->event, &a->sources[SOURCE_LOG], CLOCK_MONOTONIC,
+                                         LOG_POLL_US, 0, on_log, a);
     return err;
 }
 
@@ -249,7 +274,8 @@ static int take_directories(struct agent *a, struct diag *d)
 
 static int open_kernel(struct agent *a, struct diag *d)
 {
-    struct datapath_options o = {.pin_root = a->options.pin_root, .hook = a->config.hook};
+    struct datapath_options o = {
+        .pin_root = a->options.pin_root, .hook = a->config.hook, .guard = a->config.guard};
     unsigned n;
     int err = datapath_open(&o, d, &a->dp);
     if (err < 0)
@@ -336,7 +362,7 @@ int agent_start(struct agent *a, struct diag *d)
         return diag_errno(d, err, "cannot set up the event loop");
     err = run_until_ended(a, d);
     if (err == 0)
-        look_for_host_change(a);
+        agent_look_for_host_change(a);
     return err;
 }
 
@@ -397,6 +423,7 @@ struct agent *agent_free(struct agent *a)
     resolver_done(&a->resolver);
     for (size_t i = 0; i < _SOURCE_MAX; i++)
         sd_event_source_disable_unref(a->sources[i]);
+    droplog_done(&a->droplog);
     desired_free(a->in_force);
     dynamic_done(&a->resync);
     datapath_close(a->dp);

@@ -33,6 +33,7 @@ static const struct {
     [AGENT_RULE_DELETE] = {prepare_rule_delete, "delete rule", true},
     [AGENT_POLICY_ROLLBACK] = {prepare_policy_rollback, "roll policy back", true},
     [AGENT_COUNTERS_RESET] = {prepare_counters_reset, "reset counters", false},
+    [AGENT_STATE_DELETE] = {prepare_state_delete, "delete state", false},
     [AGENT_SETTING] = {prepare_setting, "change a setting", true},
     [AGENT_LIBRARY] = {prepare_library, "change the library", true},
     [AGENT_SECRET] = {prepare_secret, "change a secret", true},
@@ -238,6 +239,8 @@ static void refuse(struct agent *a, struct job *j, int err, const struct diag *d
     j->result.err = err;
     if (d)
         j->result.diag = *d;
+    if (j->kind == JOB_RELOAD)
+        datapath_set_profiles(a->dp, &a->config.profiles);
     if (j->kind == JOB_EXPIRE) /* not at once: what failed will mostly fail again */
         a->expiry_not_before_ns = agent_now_ns() + EXPIRY_RETRY_NS;
     /* A wrong word of a caller is his business, a generation that failed is ours. */
@@ -348,7 +351,8 @@ void job_installed(struct agent *a, int err, const struct diag *d)
         return;
     }
     j->result.flipped = true;
-    a->host_print = host_print(&a->install.compiled);
+    a->host_print = host_print(&a->install.compiled, a->in_force->places);
+    agent_look_for_host_change(a);
     succeed(a, j);
 }
 

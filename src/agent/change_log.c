@@ -82,7 +82,8 @@ void change_log(const struct agent *a, struct job *j)
         log_expired(&j->result.filters);
     if (j->kind == JOB_RELOAD)
         event_log(EV_CONFIG_RELOADED, "IGNORED",
-                  j->hook_ignored ? "[datapath] hook needs a restart of the agent" : NULL, NULL);
+                  j->hook_ignored ? "[datapath] hook and guard need a restart of the agent" : NULL,
+                  NULL);
     if (j->kind == JOB_REQUEST)
         log_request(j);
 }

@@ -53,8 +53,6 @@ static int replace_in_layers(struct agent *a, struct job *j, const char *name, c
             continue;
         int err = store_policy_get(a->store, name, d, &p);
         if (err == 0)
-            err = policy_check_enforceable(p, d);
-        if (err == 0)
             err = layers_set_policy(&j->next_layers, s, p);
         if (err < 0)
             return err;
@@ -244,8 +242,6 @@ int prepare_assign(struct agent *a, struct job *j)
     enum assign_slot slot = j->change.persistent ? ASSIGN_PERSISTENT : ASSIGN_LOCAL;
     _cleanup_(policy_freep) struct policy *p = NULL;
     int err = store_policy_get(a->store, j->change.policy, d, &p);
-    if (err == 0)
-        err = policy_check_enforceable(p, d);
     if (err < 0)
         return err;
     (void)snprintf(j->result.name, sizeof(j->result.name), "%s", p->name);

@@ -74,6 +74,10 @@ static void set_hook(struct agent_config *c, int v)
 {
     c->hook = (enum hook_mode)v;
 }
+static void set_guard(struct agent_config *c, int v)
+{
+    c->guard = v == 0;
+}
 static void set_counters(struct agent_config *c, int v)
 {
     c->filter.counters_off = v == 1;
@@ -84,8 +88,8 @@ static void set_lost_on_stop(struct agent_config *c, int v)
 }
 
 /* One key; the value is one of words, and set() gets its position. fallback: what holds if no file
- * says anything. set NULL and words NULL: failsafe and wins, which have a grammar of their own; set
- * NULL with words: not in this version. */
+ * says anything. set NULL and words NULL: see set_text(), which knows their grammars; set NULL with
+ * words: not in this version. */
 static const struct key {
     const char *section, *name, *words;
     void (*set)(struct agent_config *c, int v);
@@ -98,9 +102,11 @@ static const struct key {
     {"filter", "wins", NULL, NULL, ""},
     {"safety", "failsafe", NULL, NULL, ""},
     {"dynamic", "lost-on-stop", "no|yes", set_lost_on_stop, "no"},
+    {"log", "rate", NULL, NULL, "10"},
+    {"log", "total-rate", NULL, NULL, "1000"},
     {"datapath", "hook", "auto|tcx|clsact", set_hook, "auto"},
     {"datapath", "counters", "on|off", set_counters, "on"},
-    {"datapath", "guard", "", NULL, ""},
+    {"datapath", "guard", "on|off", set_guard, "on"},
     {"datapath", "raw-egress", "", NULL, ""},
     {"datapath", "attach", "", NULL, ""},
     {"safety", "confirm", "", NULL, ""},
@@ -114,10 +120,14 @@ _Static_assert(HOOK_AUTO == 0 && HOOK_TCX == 1 && HOOK_CLSACT == 2, "order of th
 enum { N_KEYS = ARRAY_SIZE(keys) };
 
 /* Sections of architecture.md 4 that belong to later versions. */
-static const char later_sections[] = "boot|profiles|log|scan|mpp|rpc|domain|compat|console";
+static const char later_sections[] = "boot|scan|mpp|rpc|domain|compat|console";
+
+static const char profiles_section[] = "profiles";
 
 static bool section_is_known(const char *name)
 {
+    if (strcmp(name, profiles_section) == 0)
+        return true;
     for (size_t i = 0; i < N_KEYS; i++)
         if (strcmp(keys[i].section, name) == 0)
             return true;
@@ -155,6 +165,29 @@ static int set_wins(const struct parser *p, const char *value)
     return bad_value(p, "wins", value, "192.0.2.10, 192.0.2.11");
 }
 
+/* Records of the log per second. */
+static int set_log_rate(const struct parser *p, const char *name, const char *value)
+{
+    bool total = strcmp(name, "total-rate") == 0;
+    uint32_t max = total ? LIMIT_LOG_TOTAL_RATE : LIMIT_LOG_RATE, n = 0;
+    for (const char *c = value; *c >= '0' && *c <= '9' && n <= max; c++)
+        n = n * 10 + (uint32_t)(*c - '0');
+    if (!*value || value[strspn(value, "0123456789")] || n == 0 || n > max) {
+        int err = refuse(p, DIAG_SYNTAX, "value '%.64s' does not fit '%s'", value, name);
+        diag_hint(p->d, "%s = 1 to %u", name, max);
+        return err;
+    }
+    *(total ? &p->c->filter.log_total_rate : &p->c->filter.log_rate) = n;
+    return 0;
+}
+
+static int set_text(const struct parser *p, const char *name, const char *value)
+{
+    if (strcmp(name, "wins") == 0)
+        return set_wins(p, value);
+    return strcmp(name, "failsafe") == 0 ? set_failsafe(p, value) : set_log_rate(p, name, value);
+}
+
 static void hint_keys(const struct parser *p, const char *section)
 {
     char list[DIAG_HINT_BYTES] = "";
@@ -178,7 +211,7 @@ static int set_value(const struct parser *p, size_t i, const char *value)
         return err;
     }
     if (!k->words)
-        return strcmp(k->name, "wins") == 0 ? set_wins(p, value) : set_failsafe(p, value);
+        return set_text(p, k->name, value);
     int v = agent_config_word(value, k->words);
     if (v < 0)
         return bad_value(p, k->name, value, k->words);
@@ -204,9 +237,43 @@ static void note_origin(const struct parser *p, size_t i, const char *value)
     (void)snprintf(o->value, sizeof(o->value), "%s", value); /* cut */
 }
 
+/* [profiles]: IFNAME = domain|private|public. */
+static int set_profile(const struct parser *p, const char *name, const char *value)
+{
+    static const char words[] = "domain|private|public";
+    struct profile_patterns *l = &p->c->profiles;
+    int word = agent_config_word(value, words);
+    unsigned i = 0;
+    if (strlen(name) >= sizeof(l->v[0].name) || name[strcspn(name, "[]\\/ \t")]) {
+        int err = refuse(p, DIAG_SYNTAX, "'%.64s' is no name of an interface", name);
+        diag_hint(p->d, "eth0 = private, or a pattern with * and ?: wg* = domain");
+        return err;
+    }
+    if (word < 0)
+        return bad_value(p, name, value, words);
+    while (i < l->n && strcmp(l->v[i].name, name) != 0)
+        i++;
+    if (i == l->n && l->n == LIMIT_PROFILE_PATTERNS)
+        return refuse(p, DIAG_LIMIT, "more than %d entries in [profiles]", LIMIT_PROFILE_PATTERNS);
+    struct profile_origin *o = &p->c->profile_origin[i];
+    if (i < l->n && strcmp(o->file, p->file) == 0) {
+        int err = refuse(p, DIAG_DUPLICATE, "'%.64s' is given twice in [profiles]", name);
+        diag_hint(p->d, "a later file may replace it, the same file may not");
+        return err;
+    }
+    (void)snprintf(l->v[i].name, sizeof(l->v[i].name), "%s", name); /* fits */
+    l->v[i].profile = (enum profile)(PROFILE_DOMAIN + word);
+    l->n += i == l->n;
+    (void)snprintf(o->file, sizeof(o->file), "%s", p->file); /* cut */
+    o->line = p->line;
+    return 0;
+}
+
 static int set_key(const struct parser *p, const char *section, const char *name, const char *value,
                    bool seen[N_KEYS])
 {
+    if (strcmp(section, profiles_section) == 0)
+        return set_profile(p, name, value);
     size_t i = find_key(section, strlen(section), name);
     if (i == N_KEYS) {
         int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown key '%.64s' in [%s]", name, section);
@@ -236,10 +303,22 @@ int agent_config_set(struct agent_config *c, const char *key, const char *value,
     return set_value(&p, i, value);
 }
 
+static bool profile_value(const struct agent_config *c, size_t i, struct config_value *ret)
+{
+    if (i >= c->profiles.n)
+        return false;
+    const struct profile_pattern *p = &c->profiles.v[i];
+    *ret = (struct config_value){.line = c->profile_origin[i].line, .supported = true};
+    (void)snprintf(ret->key, sizeof(ret->key), "%s.%s", profiles_section, p->name); /* fits */
+    (void)snprintf(ret->value, sizeof(ret->value), "%s", profile_name(p->profile));
+    (void)snprintf(ret->file, sizeof(ret->file), "%s", c->profile_origin[i].file);
+    return true;
+}
+
 bool agent_config_value(const struct agent_config *c, size_t i, struct config_value *ret)
 {
     if (i >= N_KEYS)
-        return false;
+        return profile_value(c, i - N_KEYS, ret);
     const struct key *k = &keys[i];
     const struct config_origin *o = &c->origin[i];
     *ret = (struct config_value){.line = o->line, .supported = k->set || !k->words};
@@ -277,7 +356,8 @@ static int open_section(const struct parser *p, char *line, char section[32])
     }
     if (!section_is_known(name)) {
         int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown section [%.64s]", name);
-        diag_hint(p->d, "sections are [filter], [safety], [dynamic] and [datapath]");
+        diag_hint(p->d,
+                  "sections are [filter], [safety], [dynamic], [profiles], [log] and [datapath]");
         return err;
     }
     (void)snprintf(section, 32, "%s", name); /* known names are shorter */
@@ -312,6 +392,7 @@ void agent_config_init(struct agent_config *c)
     *c = (struct agent_config){0};
     filter_settings_init(&c->filter);
     c->hook = HOOK_AUTO;
+    c->guard = true;
 }
 
 int agent_config_parse(const char *file, const char *text, size_t len, struct agent_config *c,

@@ -3,10 +3,11 @@
  * so that it can be fuzzed; config_files.c finds and reads the files. */
 #pragma once
 #include "agent/agent.h"
+#include "base/limits.h"
 #include "keywords.h"
 #include "model/settings.h"
 
-enum { CONFIG_KEYS = 17 };
+enum { CONFIG_KEYS = 19 };
 /* Where the value of a key was read, and its text. */
 struct config_origin {
     char file[256];
@@ -14,9 +15,18 @@ struct config_origin {
     char value[512]; /* a longer one is cut */
 };
 
+/* Where an entry of [profiles] was read. */
+struct profile_origin {
+    char file[256];
+    unsigned line;
+};
+
 struct agent_config {
     struct filter_settings filter;
+    struct profile_patterns profiles;
+    struct profile_origin profile_origin[LIMIT_PROFILE_PATTERNS];
     enum hook_mode hook;
+    bool guard;
     bool lost_on_stop;
     struct address_list wins; /* what the address `wins` stands for */
     struct config_origin origin[CONFIG_KEYS];

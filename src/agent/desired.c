@@ -106,10 +106,7 @@ static int add(struct desired *x, struct effective_filter ef, struct counter_ids
                struct diag *d)
 {
     bool fresh;
-    int err = filter_check_enforceable(ef.filter, d);
-    if (err < 0)
-        return err;
-    err = counter_ids_get(ids, &ef.filter->guid, &ef.counter_id, &fresh);
+    int err = counter_ids_get(ids, &ef.filter->guid, &ef.counter_id, &fresh);
     if (err == -ENOSPC)
         return diag_fail(d, DIAG_LIMIT, "no counters left for %zu filters", x->e.n);
     if (err < 0)
@@ -126,12 +123,13 @@ static int add_policy(struct desired *x, enum assign_slot slot, struct counter_i
     if (!x->layers.policy[slot])
         return 0;
     const struct policy *p = x->layers.policy[slot]->policy;
-    int err = policy_check_enforceable(p, d);
+    int err = 0;
     for (size_t i = 0; err == 0 && i < p->n_rules; i++) {
         const struct rule *r = &p->rules[i];
         for (size_t k = 0; err == 0 && !r->inactive && k < r->n_filters; k++) {
             struct effective_filter ef = {.filter = &r->filters[k],
                                           .layer = layer_of_slot(slot),
+                                          .connection = r->connection,
                                           .policy = p->name,
                                           .rule = r->name};
             err = add(x, ef, ids, d);
@@ -270,6 +268,7 @@ int desired_build(struct layers *l, const struct host *host, struct counter_ids 
     x->e.v = x->v;
     x->e.settings = &x->layers.settings;
     x->e.host = host;
+    x->places = effective_asks_place(&x->e);
     desired_digest(&x->e, host, x->digest);
     layers_done(l);
     *l = (struct layers){0};
@@ -346,7 +345,7 @@ static void print_filter(struct print *p, const struct effective_filter *ef)
         r.flags[i] = flags[i];
     r.flags[5] = (uint8_t)f->action;
     r.flags[6] = (uint8_t)f->profile;
-    r.flags[7] = (uint8_t)ef->layer;
+    r.flags[7] = (uint8_t)(ef->layer | ef->connection << 4);
     r.n_ports[0] = (uint16_t)f->sport.n;
     r.n_ports[1] = (uint16_t)f->dport.n;
     print_add(p, &r, sizeof(r));
@@ -365,6 +364,8 @@ static void print_settings(struct print *p, const struct filter_settings *s)
     const uint8_t flags[] = {s->exempt,          s->source_route_classify, s->masqueraded_pass,
                              s->dhcp_client_off, s->counters_off,          (uint8_t)s->n_failsafe};
     print_add(p, flags, sizeof(flags));
+    const uint32_t rates[] = {s->log_rate, s->log_total_rate};
+    print_add(p, rates, sizeof(rates));
     for (unsigned i = 0; i < s->n_failsafe; i++) {
         const struct failsafe *f = &s->failsafe[i];
         const uint64_t r[] = {f->proto,     f->port,      f->family,
@@ -373,21 +374,23 @@ static void print_settings(struct print *p, const struct filter_settings *s)
     }
 }
 
-static void print_host(struct print *p, const struct host *h)
+static void print_host(struct print *p, const struct host *h, bool dhcp, bool places)
 {
     for (size_t i = 0; i < h->n_ifaces; i++) {
         const struct iface *f = &h->ifaces[i];
-        if (!f->dhcp4 && !f->dhcp6)
+        const uint32_t r[] = {f->ifindex, f->zone, f->dhcp4, f->dhcp6, iface_profile(f)};
+        if (!places && !(dhcp && (f->dhcp4 || f->dhcp6)))
             continue;
-        const uint32_t r[] = {f->ifindex, f->zone, f->dhcp4, f->dhcp6};
         print_add(p, r, sizeof(r));
+        if (places)
+            print_string(p, f->name);
     }
 }
 
-uint64_t host_print(const struct host *h)
+uint64_t host_print(const struct host *h, bool places)
 {
     struct print p = {{0, 0}};
-    print_host(&p, h);
+    print_host(&p, h, true, places);
     return p.lane[0];
 }
 
@@ -397,8 +400,7 @@ void desired_digest(const struct effective *e, const struct host *host, uint64_t
     /* Another version may compile the same filters to other bytes. */
     print_string(&p, PORTWARD_VERSION);
     print_settings(&p, e->settings);
-    if (!e->settings->dhcp_client_off)
-        print_host(&p, host);
+    print_host(&p, host, !e->settings->dhcp_client_off, effective_asks_place(e));
     for (size_t i = 0; i < e->n; i++)
         print_filter(&p, &e->v[i]);
     ret[0] = p.lane[0];

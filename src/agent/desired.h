@@ -51,10 +51,11 @@ struct desired {
     size_t dynamic_first, n_dynamic; /* e.v[dynamic_first + i] is layers.dynamic.v[i] */
     size_t *fresh;                   /* indices of filters whose counter id is new */
     size_t n_fresh;
+    bool places; /* a filter asks for the interface: see host_print() */
     uint64_t digest[2];
 };
 /* Calls counter_ids_begin() and _get(); the caller commits or rolls back, also after a failure.
- * Takes *l over on success. DIAG_LIMIT beyond LIMIT_EFFECTIVE_FILTERS, DIAG_NOT_ENFORCED. */
+ * Takes *l over on success. DIAG_LIMIT beyond LIMIT_EFFECTIVE_FILTERS. */
 _must_check_ int desired_build(struct layers *l, const struct host *host, struct counter_ids *ids,
                                struct diag *d, struct desired **ret);
 struct desired *desired_free(struct desired *x);
@@ -67,7 +68,8 @@ const struct filter *desired_expansions(const struct desired *x, size_t origin, 
 /* Dynamic entry of effective filter i, NULL for other layers. */
 const struct dynamic_entry *desired_dynamic(const struct desired *x, size_t i);
 /* Print over what the image depends on: filters, counter ids, deadlines of permits, settings,
- * and the interfaces that get derived entries. */
+ * and the interfaces that get derived entries or, if a filter asks for interfaces, all of them. */
 void desired_digest(const struct effective *e, const struct host *host, uint64_t ret[2]);
-/* The same over the host alone: when it changes, a new generation is needed. */
-uint64_t host_print(const struct host *h);
+/* The same over the host alone: when it changes, a new generation is needed. places: a filter asks
+ * for interfaces. */
+uint64_t host_print(const struct host *h, bool places);

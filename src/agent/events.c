@@ -27,7 +27,7 @@ struct event_info {
 static const struct event_info events[_EV_MAX] = {AGENT_EVENTS(EVENT_INFO)};
 #undef EVENT_INFO
 
-enum { FIELDS_MAX = 12, FIELD_BYTES = 1024 };
+enum { FIELDS_MAX = 24, FIELD_BYTES = 1024 };
 
 const char *event_name(enum agent_event_id id)
 {

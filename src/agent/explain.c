@@ -97,6 +97,9 @@ static void fill_path(struct agent *a, const struct iface *iface, struct agent_e
 {
     _cleanup_free_ struct iface_status *s = NULL;
     size_t n = 0;
+    struct guard_status guard;
+    datapath_guard_status(a->dp, &guard);
+    x->path.guard = guard.state;
     x->path.hook = datapath_hook(a->dp);
     x->path.role = IFACE_NONE;
     if (!iface)

@@ -27,8 +27,9 @@ struct difference {
 
 static bool same_filter(const struct effective_filter *a, const struct effective_filter *b)
 {
-    return a->layer == b->layer && a->counter_id == b->counter_id &&
-           a->deadline_ns == b->deadline_ns && guid_cmp(&a->filter->guid, &b->filter->guid) == 0 &&
+    return a->layer == b->layer && a->connection == b->connection &&
+           a->counter_id == b->counter_id && a->deadline_ns == b->deadline_ns &&
+           guid_cmp(&a->filter->guid, &b->filter->guid) == 0 &&
            (a->filter == b->filter || filter_eq(a->filter, b->filter));
 }
 
@@ -62,7 +63,8 @@ static bool same_surroundings(struct agent *a, const struct desired *next)
     uint64_t print_old[2], print_new[2];
     desired_digest(&old, h, print_old);
     desired_digest(&new, h, print_new);
-    return memcmp(print_old, print_new, sizeof(print_old)) == 0 && host_print(h) == a->host_print;
+    return memcmp(print_old, print_new, sizeof(print_old)) == 0 &&
+           host_print(h, a->in_force->places) == a->host_print;
 }
 
 static int make_patch(struct agent *a, const struct desired *next, const struct difference *x,
@@ -146,6 +148,7 @@ int install_in_place(struct agent *a, struct desired **next)
     }
     desired_free(a->in_force);
     a->in_force = TAKE_PTR(*next);
+    a->host_print = host_print(a->in_force->e.host, a->in_force->places);
     a->run = run;
     a->in_force_since_ns = agent_now_ns();
     a->patched = true;

@@ -393,7 +393,7 @@ int install_adopt(struct agent *a, struct desired **next, struct diag *d)
     }
     desired_free(a->in_force);
     a->in_force = TAKE_PTR(*next);
-    a->host_print = host_print(datapath_host(a->dp));
+    a->host_print = host_print(datapath_host(a->dp), a->in_force->places);
     counter_ids_commit(a->ids);
     if (a->install.state == INSTALL_IDLE) /* else packets may still meet the image before */
         recycle_ids(a); /* equal digests: the image uses none of the retired ones */

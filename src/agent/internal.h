@@ -10,6 +10,7 @@
 #include "base/limits.h"
 #include "config.h"
 #include "desired.h"
+#include "droplog.h"
 #include "negotiation.h"
 #include "resolver.h"
 #include "runstate.h"
@@ -97,8 +98,8 @@ struct agent {
     struct agent_config file_config; /* what the files say */
     struct agent_config config;      /* the same with the settings of the database */
     sd_event *event;
-    sd_event_source *sources[8]; /* worker, rtnl, reconcile, expiry, SIGTERM, SIGINT, SIGHUP,
-                                    queue */
+    sd_event_source *sources[9]; /* worker, rtnl, reconcile, expiry, SIGTERM, SIGINT, SIGHUP,
+                                    queue, log */
     int state_lock, runtime_lock;
     struct snapshot_origin origin;
     struct store *store;
@@ -118,6 +119,9 @@ struct agent {
     unsigned reconciled;    /* how often */
 
     struct resolver resolver;
+    struct droplog droplog;
+    struct flow_counts flow_counts; /* at the last sweep */
+    bool sweep_failed;
     bool resync_dynamic; /* JOB_RESYNC puts these back, too: */
     struct dynamic resync;
     struct install install;
@@ -141,13 +145,16 @@ enum {
     SOURCE_INT,
     SOURCE_HUP,
     SOURCE_QUEUE,
+    SOURCE_LOG,
     _SOURCE_MAX,
 };
-_Static_assert(_SOURCE_MAX == 8, "size of agent.sources");
+_Static_assert(_SOURCE_MAX == 9, "size of agent.sources");
 
 /* agent.c */
 uint64_t agent_now_ns(void); /* CLOCK_BOOTTIME */
 void agent_arm_expiry(struct agent *a);
+/* Queues JOB_HOST if the interfaces are not those that the image in force was made for. */
+void agent_look_for_host_change(struct agent *a);
 _must_check_ int agent_random_guid(struct guid *ret);
 /* Number of interfaces with both directions attached. */
 unsigned agent_count_attached(struct agent *a);
@@ -187,6 +194,9 @@ _must_check_ int prepare_unassign(struct agent *a, struct job *j);
 _must_check_ int prepare_rule_add(struct agent *a, struct job *j);
 _must_check_ int prepare_rule_delete(struct agent *a, struct job *j);
 _must_check_ int prepare_counters_reset(struct agent *a, struct job *j);
+_must_check_ int prepare_state_delete(struct agent *a, struct job *j);
+/* Takes out of the tables of `keep state` what is silent; every 5 s. */
+void flows_sweep(struct agent *a);
 _must_check_ int prepare_setting(struct agent *a, struct job *j);
 _must_check_ int prepare_library(struct agent *a, struct job *j);
 _must_check_ int prepare_secret(struct agent *a, struct job *j);

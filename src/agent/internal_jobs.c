@@ -90,6 +90,7 @@ int prepare_start(struct agent *a, struct job *j)
     struct layers *l = &j->next_layers;
     l->settings = a->config.filter;
     l->names = a->resolver.names;
+    datapath_set_profiles(a->dp, &a->config.profiles);
     int err = adopt_dynamic(a, &l->dynamic, d);
     if (err == 0)
         err = adopt_counters(a);
@@ -132,7 +133,7 @@ int prepare_expire(struct agent *a _unused_, struct job *j)
 
 int prepare_host(struct agent *a, struct job *j)
 {
-    j->enforce = host_print(datapath_host(a->dp)) != a->host_print;
+    j->enforce = host_print(datapath_host(a->dp), a->in_force->places) != a->host_print;
     return 0;
 }
 
@@ -144,12 +145,15 @@ int prepare_names(struct agent *a _unused_, struct job *j)
 
 int prepare_reload(struct agent *a, struct job *j)
 {
-    j->hook_ignored = j->config.hook != a->config.hook;
-    j->config.hook = a->config.hook; /* chosen once, when programs are attached */
+    /* Chosen once, when programs are attached. */
+    j->hook_ignored = j->config.hook != a->config.hook || j->config.guard != a->config.guard;
+    j->config.hook = a->config.hook;
+    j->config.guard = a->config.guard;
     j->effective = j->config;
     j->enforce = true;
     int err = settings_overlay(a->store, &j->effective, &j->result.diag);
     j->next_layers.settings = j->effective.filter;
+    datapath_set_profiles(a->dp, &j->effective.profiles); /* a refusal takes them back */
     return err;
 }
 

@@ -12,6 +12,8 @@
 #include "internal.h"
 #include "text/text.h"
 
+enum { BESIDE_MS = 20 }; /* how long status looks for owners of sockets */
+
 uint64_t agent_generation(const struct agent *a)
 {
     return a->run.generation;
@@ -123,6 +125,18 @@ static void status_policies(const struct agent *a, struct agent_status *s)
     }
 }
 
+/* Programs of others that are asked before ours. */
+static void status_warn_order(struct agent_status *s)
+{
+    static const char *const word[2] = {[DIR_IN] = "in", [DIR_OUT] = "out"};
+    for (size_t i = 0; i < s->n_interfaces; i++)
+        for (enum direction dir = DIR_IN; dir <= DIR_OUT; dir++)
+            if (*s->interfaces[i].front[dir])
+                warning_add(&s->warnings, "program-in-front", NULL,
+                            "interface '%s', %s: program '%s' stands in front of ours",
+                            s->interfaces[i].name, word[dir], s->interfaces[i].front[dir]);
+}
+
 static void status_warnings(const struct agent *a, struct agent_status *s)
 {
     struct negotiation negotiation = {0};
@@ -132,6 +146,10 @@ static void status_warnings(const struct agent *a, struct agent_status *s)
             warning_add(&s->warnings, "interface-not-attached", NULL,
                         "interface '%s' is not covered: %s", f->name, strerror(-f->error));
     }
+    status_warn_order(s);
+    if (s->guard.state == GUARD_PARTIAL || s->guard.state == GUARD_UNAVAILABLE)
+        warning_add(&s->warnings, "guard-missing", NULL, "the guard is not in place: %s",
+                    s->guard.reason);
     settings_warn_exempt(a->in_force->layers.settings.exempt, &s->warnings);
     negotiation_add_layers(&negotiation, &a->in_force->layers);
     negotiation_warn(&negotiation, &s->warnings);
@@ -150,6 +168,7 @@ static void status_dynamic(const struct agent *a, struct agent_status *s)
 void agent_status_done(struct agent_status *s)
 {
     free(s->interfaces);
+    free(s->beside);
     agent_warnings_done(&s->warnings);
     *s = (struct agent_status){0};
 }
@@ -169,12 +188,18 @@ int agent_status(struct agent *a, struct diag *d, struct agent_status *ret)
         .hook = datapath_hook(a->dp),
         .image_entries = a->stats.n_entries[0] + a->stats.n_entries[1],
         .image_groups = a->stats.n_groups[0] + a->stats.n_groups[1],
-        .image_bytes = a->stats.size_bytes};
+        .image_bytes = a->stats.size_bytes,
+        .flows = a->flow_counts};
     if (gethostname(s.host, sizeof(s.host) - 1) < 0)
         s.host[0] = '\0';
+    datapath_guard_status(a->dp, &s.guard);
     int err = datapath_iface_status(a->dp, &s.interfaces, &s.n_interfaces);
     for (unsigned dir = 0; err == 0 && dir < 2; dir++)
         err = datapath_stats(a->dp, (enum direction)dir, &s.passed[dir], s.dropped[dir]);
+    if (err == 0)
+        err = datapath_log_stats(a->dp, &s.log);
+    if (err == 0)
+        err = datapath_beside(BESIDE_MS, &s.beside, &s.n_beside);
     if (err < 0)
         return diag_errno(d, err, "cannot read the state of the kernel");
     status_dynamic(a, &s);

@@ -21,7 +21,8 @@ enum {
     SMALL = 1000,
     WORK_LARGE = 500000, /* above: 8 ms, so that one more filter is answered in 15 ms */
     WORK_PER_FRESH = 250,
-    WORK_MAX = 50000000, /* about 0.8 s */
+    WORK_MAX = 50000000, /* about 0.8 s, if every filter must be looked at */
+    PACKETS_MAX = 7000,  /* about 20 ms */
     WORK_PER_PACKET = 150,
     CORNERS_MAX = 20000,
     CORNERS_PER_FILTER = 20,
@@ -29,13 +30,15 @@ enum {
     RETRIES = 3, /* a permit may expire between the two questions */
 };
 
-struct selftest_plan selftest_plan(size_t n, size_t n_fresh)
+struct selftest_plan selftest_plan(size_t n, size_t n_fresh, size_t cost)
 {
     uint64_t work = n <= SMALL ? WORK_SMALL : WORK_LARGE;
     work += (uint64_t)n_fresh * WORK_PER_FRESH;
     if (work > WORK_MAX)
         work = WORK_MAX;
-    uint64_t packets = work / (n + WORK_PER_PACKET);
+    uint64_t packets = work / (cost + WORK_PER_PACKET);
+    if (packets > PACKETS_MAX)
+        packets = PACKETS_MAX;
     uint64_t corners = n * CORNERS_PER_FILTER;
     if (corners > CORNERS_MAX)
         corners = CORNERS_MAX;
@@ -78,8 +81,12 @@ static int ask_one(struct selftest *t, const struct packet *p, struct diag *d)
     size_t len = eval_build_frame(p, frame);
     struct datapath_answer a;
     struct verdict v;
+    struct effective e = *t->e;
+    int r = t->near.e ? near_of(&t->near, p, &e) : 0;
+    if (r < 0)
+        return r;
     for (int i = 0; i < RETRIES; i++) {
-        v = eval_frame(t->e, frame, len, &p->meta, t->now_ns());
+        v = eval_frame(&e, frame, len, &p->meta, t->now_ns());
         int err = t->ask(t->ctx, frame, len, &p->meta, &a);
         if (err < 0)
             return diag_errno(d, err, "cannot test the new filters");
@@ -160,10 +167,10 @@ static const struct filter *pick(const struct effective *e, struct rng *r)
     return e->n > 0 ? e->v[rng_below(r, (uint32_t)e->n)].filter : NULL;
 }
 
-int selftest_run(struct selftest *t, struct diag *d)
+static int run(struct selftest *t, struct diag *d)
 {
     struct rng r = {t->seed};
-    struct selftest_plan plan = selftest_plan(t->e->n, t->n_fresh);
+    struct selftest_plan plan = selftest_plan(t->e->n, t->n_fresh, t->near.cost);
     t->n_corners = t->n_random = t->n_decided = 0;
     int err = failsafe_corners(t, &r, d);
     if (err == 0)
@@ -172,5 +179,15 @@ int selftest_run(struct selftest *t, struct diag *d)
         struct packet p = probe_random(pick(t->e, &r), pick(t->e, &r), t->e->host, &r);
         err = ask_one(t, &p, d);
     }
+    return err;
+}
+
+int selftest_run(struct selftest *t, struct diag *d)
+{
+    int err = near_build(&t->near, t->e);
+    if (err < 0)
+        return diag_errno(d, err, "cannot test the new filters");
+    err = run(t, d);
+    near_done(&t->near);
     return err;
 }

@@ -184,6 +184,11 @@ static json_t *data_reset(const struct agent_result *result)
     return json_pack("{s:I}", "reset", (json_int_t)result->n_reset);
 }
 
+static json_t *data_state_deleted(const struct agent_result *result)
+{
+    return json_pack("{s:I}", "deleted", (json_int_t)result->n_reset);
+}
+
 /* What has no object to show: what became of it. */
 static json_t *data_changed(const struct agent_result *result)
 {
@@ -201,6 +206,7 @@ static json_t *(*const data_of[_AGENT_CHANGE_KIND_MAX])(const struct agent_resul
     [AGENT_ASSIGN] = data_assigned,
     [AGENT_UNASSIGN] = data_unassigned,
     [AGENT_COUNTERS_RESET] = data_reset,
+    [AGENT_STATE_DELETE] = data_state_deleted,
     [AGENT_SETTING] = data_changed,
     [AGENT_LIBRARY] = data_changed,
     [AGENT_SECRET] = data_changed,
@@ -307,6 +313,13 @@ int handle_rule_delete(struct request *r)
 int handle_counters_reset(struct request *r)
 {
     struct agent_change c = {.kind = AGENT_COUNTERS_RESET};
+
+    return change_start(r, &c, reply_by_kind);
+}
+
+int handle_flows_delete(struct request *r)
+{
+    struct agent_change c = {.kind = AGENT_STATE_DELETE, .text = r->params.text[PARAM_TEXT]};
 
     return change_start(r, &c, reply_by_kind);
 }

@@ -64,6 +64,18 @@ int handle_counters(struct request *r)
     return answer_filters(r, &q, "counters");
 }
 
+int handle_flows(struct request *r)
+{
+    struct agent_flows l = {0};
+    int e = agent_flows(r->agent, &r->diag, &l);
+
+    if (e < 0)
+        return e;
+    e = answer_data(r, agent_generation(r->agent), json_flows(&l), NULL);
+    agent_flows_done(&l);
+    return e;
+}
+
 int handle_policies(struct request *r)
 {
     _cleanup_free_ struct agent_policy_info *v = NULL;

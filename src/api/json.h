@@ -20,6 +20,7 @@ json_t *json_exception_array(const struct agent_filters *l);
 json_t *json_warnings(const struct agent_warnings *w);
 json_t *json_status(const struct agent_status *s);
 json_t *json_explanation(const struct agent_explanation *x);
+json_t *json_flows(const struct agent_flows *l);
 json_t *json_policy_info(const struct agent_policy_info *p);
 json_t *json_policy_change(const struct agent_policy_change *p);
 /* What a change that was only tried would do to packets. */

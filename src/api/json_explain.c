@@ -54,9 +54,9 @@ json_t *json_explanation(const struct agent_explanation *x)
     for (size_t i = next; i < x->n && i < next + OTHERS_SHOWN; i++)
         if (json_array_append_new(others, json_candidate(&x->v[i])))
             return NULL;
-    path = json_pack("{s:o, s:s, s:b, s:s}", "interface", api_text_json(x->path.interface), "role",
-                     json_role_name(x->path.role), "attached", x->path.attached, "hook",
-                     hook_mode_name(x->path.hook));
+    path = json_pack("{s:o, s:s, s:b, s:s, s:s}", "interface", api_text_json(x->path.interface),
+                     "role", json_role_name(x->path.role), "attached", x->path.attached, "hook",
+                     hook_mode_name(x->path.hook), "guard", guard_state_name(x->path.guard));
     j = json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:O, s:I, s:o, s:o}", "packet",
                   api_text_json(x->packet), "verdict", x->block ? "block" : "permit", "decider",
                   decider_name(x->decider), "reason",

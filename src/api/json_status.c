@@ -18,14 +18,21 @@ const char *json_role_name(enum iface_role r)
     return "unknown";
 }
 
+static json_t *front_json(const char *program)
+{
+    return api_text_json(*program ? program : NULL);
+}
+
 static json_t *interface_json(const struct iface_status *i)
 {
     const char *error = i->error ? strerrordesc_np(-i->error) : NULL;
+    const char *profile = profile_name(i->profile ? i->profile : PROFILE_PUBLIC);
 
-    return json_pack("{s:o, s:I, s:s, s:b, s:b, s:o}", "name", api_text_json(i->name), "ifindex",
-                     (json_int_t)i->ifindex, "role", json_role_name(i->role), "attached_in",
-                     i->attached_in, "attached_out", i->attached_out, "error",
-                     api_text_json(error));
+    return json_pack("{s:o, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o}", "name",
+                     api_text_json(i->name), "ifindex", (json_int_t)i->ifindex, "role",
+                     json_role_name(i->role), "profile", profile, "attached_in", i->attached_in,
+                     "attached_out", i->attached_out, "front_in", front_json(i->front[DIR_IN]),
+                     "front_out", front_json(i->front[DIR_OUT]), "error", api_text_json(error));
 }
 
 /* "active": on every interface that is classified; "partial": not on all of them; "none": no
@@ -48,9 +55,31 @@ static json_t *enforcement_json(const struct agent_status *s)
     for (size_t i = 0; i < s->n_interfaces; i++)
         if (json_array_append_new(interfaces, interface_json(&s->interfaces[i])))
             return NULL;
-    return json_pack("{s:s, s:b, s:I, s:I, s:s, s:O}", "state", state_of(s), "armed", s->armed,
-                     "generation", (json_int_t)s->generation, "since_s", (json_int_t)s->since_s,
-                     "hook", hook_mode_name(s->hook), "interfaces", interfaces);
+    return json_pack(
+        "{s:s, s:b, s:I, s:I, s:s, s:s, s:o, s:O}", "state", state_of(s), "armed", s->armed,
+        "generation", (json_int_t)s->generation, "since_s", (json_int_t)s->since_s, "hook",
+        hook_mode_name(s->hook), "guard", guard_state_name(s->guard.state), "guard_reason",
+        api_text_json(*s->guard.reason ? s->guard.reason : NULL), "interfaces", interfaces);
+}
+
+static json_t *beside_json(const struct agent_status *s)
+{
+    _cleanup_json_ json_t *list = json_array();
+
+    for (size_t i = 0; i < s->n_beside; i++) {
+        const struct beside *b = &s->beside[i];
+        char text[BESIDE_TEXT_BYTES];
+
+        beside_text(b, text);
+        if (json_array_append_new(
+                list, json_pack("{s:s, s:o, s:o, s:o, s:I, s:o}", "kind", beside_kind_name(b->kind),
+                                "interface", *b->ifname ? json_string(b->ifname) : json_null(),
+                                "program", *b->program ? api_text_json(b->program) : json_null(),
+                                "pid", json_int_or_null(b->pid ? (int64_t)b->pid : -1), "count",
+                                (json_int_t)b->n, "text", api_text_json(text))))
+            return NULL;
+    }
+    return TAKE_PTR(list);
 }
 
 static json_t *packets_json(const struct agent_status *s, enum direction dir)
@@ -79,10 +108,20 @@ json_t *json_status(const struct agent_status *s)
                               (json_int_t)s->image_groups, "bytes", (json_int_t)s->image_bytes);
     json_t *packets =
         json_pack("{s:o, s:o}", "in", packets_json(s, DIR_IN), "out", packets_json(s, DIR_OUT));
+    json_t *log = json_pack("{s:I, s:I, s:I}", "written", (json_int_t)s->log.written, "suppressed",
+                            (json_int_t)s->log.suppressed, "lost", (json_int_t)s->log.lost);
+
+    json_t *flows = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I}", "out_new", (json_int_t)s->flows.n[FLOW_OUT_NEW],
+        "out_answered", (json_int_t)s->flows.n[FLOW_OUT_ANSWERED], "in_new",
+        (json_int_t)s->flows.n[FLOW_IN_NEW], "in_answered",
+        (json_int_t)s->flows.n[FLOW_IN_ANSWERED], "refused", (json_int_t)s->flows.refused);
 
     if (json_object_set_new(j, "enforcement", enforcement_json(s)) |
+        json_object_set_new(j, "beside", beside_json(s)) |
         json_object_set_new(j, "policy", policy) | json_object_set_new(j, "dynamic", dynamic) |
-        json_object_set_new(j, "image", image) | json_object_set_new(j, "packets", packets))
+        json_object_set_new(j, "image", image) | json_object_set_new(j, "packets", packets) |
+        json_object_set_new(j, "log", log) | json_object_set_new(j, "flows", flows))
         return NULL;
     return TAKE_PTR(j);
 }

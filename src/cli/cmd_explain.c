@@ -200,7 +200,11 @@ static void put_path(struct cli *c, const json_t *path)
             (void)fputc(isalnum((unsigned char)*p) ? toupper((unsigned char)*p) : '?', c->env->out);
         (void)fputc('\n', c->env->out);
     } else {
-        (void)fputs(", not attached: nothing is filtered there\n", c->env->out);
+        bool guarded = strcmp(cli_str(path, "guard"), "on") == 0;
+
+        (void)fputs(guarded ? ", not attached: the guard judges\n"
+                            : ", not attached: nothing is filtered there\n",
+                    c->env->out);
     }
 }
 

@@ -210,24 +210,19 @@ static void note_negotiation(struct cli *c, const struct policy *p)
         (void)fputs("\"\n", c->env->err);
 }
 
-/* Limits need an image; what this build does not enforce can be stored but not assigned. */
+/* Limits need an image. */
 static int check_limits(struct cli *c, const struct policy *p, const struct effective *e)
 {
     struct compile_options o = {.generation = 1, .state_epoch = 1, .seed = 1, .tag_secret = 4};
     struct image img = {0};
     struct diag d = {0};
-    int r = policy_check_enforceable(p, &d);
+    int r = compile_image(e, &o, &d, &img, NULL);
 
-    if (r == 0)
-        r = compile_image(e, &o, &d, &img, NULL);
     image_done(&img);
     if (r == -ENOMEM)
         cli_out_of_memory();
-    if (r < 0 && d.code != DIAG_NOT_ENFORCED)
+    if (r < 0)
         return cli_fail(c, &d);
-    if (r < 0 && !c->json && !c->quiet)
-        (void)fprintf(c->env->err, "note: %s; 'policy assign' refuses it (%d)\n", d.message,
-                      EXIT_REJECTED);
     note_negotiation(c, p);
     return 0;
 }

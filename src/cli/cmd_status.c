@@ -52,6 +52,21 @@ static void put_enforcement(struct cli *c, const json_t *e)
     (void)fputc('\n', c->env->out);
 }
 
+/* The guard, and without it what nobody judges. */
+static void put_guard(struct cli *c, const json_t *e)
+{
+    const char *state = cli_str(e, "guard");
+
+    label(c, "guard");
+    cli_put(c, state);
+    if (strcmp(state, "on") != 0)
+        (void)fputs("; not judged: new interfaces until they are attached, addresses that are "
+                    "translated to this host, packets unwrapped inside IP, what a program in "
+                    "front of ours lets pass",
+                    c->env->out);
+    (void)fputc('\n', c->env->out);
+}
+
 static void put_policy(struct cli *c, const json_t *p)
 {
     const char *local = cli_str(p, "local"), *persistent = cli_str(p, "persistent");
@@ -81,6 +96,20 @@ static void put_dynamic(struct cli *c, const json_t *d)
     (void)fputc('\n', c->env->out);
 }
 
+/* Nothing while nothing was to be logged. */
+static void put_log(struct cli *c, const json_t *l)
+{
+    int64_t written = cli_int(l, "written", 0), suppressed = cli_int(l, "suppressed", 0);
+    int64_t lost = cli_int(l, "lost", 0);
+
+    if (written + suppressed + lost == 0)
+        return;
+    label(c, "log");
+    cli_put_count(c, written, "packet");
+    (void)fprintf(c->env->out, ", %lld more beyond the rate, %lld lost\n", (long long)suppressed,
+                  (long long)lost);
+}
+
 static void put_agent(struct cli *c, const json_t *data)
 {
     char memory[CLI_TEXT_BYTES];
@@ -90,6 +119,30 @@ static void put_agent(struct cli *c, const json_t *data)
     (void)fprintf(c->env->out, "running, pid %lld, %s, up ", (long long)cli_int(data, "pid", 0),
                   memory);
     put_duration(c, cli_int(data, "uptime_s", 0));
+    (void)fputc('\n', c->env->out);
+}
+
+/* Paths that no filter sees (datapath.md 2.4), the first few by name. */
+static void put_beside(struct cli *c, const json_t *list)
+{
+    enum { SHOWN = 5 };
+    size_t n = json_array_size(list), i;
+    const json_t *b;
+
+    if (n == 0)
+        return;
+    label(c, "beside");
+    cli_put_count(c, (int64_t)n, "path");
+    (void)fputs(" beside the hook: ", c->env->out);
+    json_array_foreach(list, i, b)
+    {
+        if (i == SHOWN)
+            break;
+        (void)fputs(i ? "; " : "", c->env->out);
+        cli_put(c, cli_str(b, "text"));
+    }
+    if (n > SHOWN)
+        (void)fprintf(c->env->out, "; and %zu more", n - SHOWN);
     (void)fputc('\n', c->env->out);
 }
 
@@ -124,8 +177,11 @@ static void show_status(struct cli *c, const json_t *doc)
     (void)fprintf(c->env->out, ", network namespace cookie %lld\n",
                   (long long)cli_int(data, "netns_cookie", 0));
     put_enforcement(c, json_object_get(data, "enforcement"));
+    put_guard(c, json_object_get(data, "enforcement"));
+    put_beside(c, json_object_get(data, "beside"));
     put_policy(c, json_object_get(data, "policy"));
     put_dynamic(c, json_object_get(data, "dynamic"));
+    put_log(c, json_object_get(data, "log"));
     put_agent(c, data);
     put_warnings(c, doc);
 }

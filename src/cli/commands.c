@@ -149,6 +149,19 @@ const struct cli_command cli_commands[] = {
          OPTION_BIT(OPT_IF_GENERATION) | OPTION_BIT(OPT_DRY_RUN) | OPTION_BIT(OPT_PROMETHEUS),
      0, 0, 0, cmd_counters},
 
+    {"state list", "", "what 'keep state' remembers", "    portward state list\n",
+     "Flows that were permitted with 'keep state', whose answers are let in, and\n"
+     "TCP connections of this host (without IDLE). LOCAL is who was asked or, for\n"
+     "what this host opened, who asks.\n",
+     0, 0, 0, 0, cmd_state_list},
+
+    {"state delete", "all|ADDRESS", "let no more answers in",
+     "    portward state delete 192.0.2.53\n"
+     "    portward state delete all\n",
+     "Flows with the address on either side, or all of them. The next packet that\n"
+     "a filter permits with 'keep state' is remembered again.\n",
+     0, CMD_MUTATES, 1, 1, cmd_state_delete},
+
     {"config show", "[KEY]", "settings, and where each comes from",
      "    portward config show\n"
      "    portward config show filter.exempt\n",

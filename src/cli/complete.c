@@ -119,7 +119,8 @@ static void offer_choices(const struct completion *x)
         char word[64];
 
         (void)snprintf(word, sizeof(word), "%.*s", (int)n, p); /* words of our own table */
-        offer(x, word);
+        if (*p >= 'a')                                         /* "all", not "ADDRESS" */
+            offer(x, word);
         p += n + 1;
     }
 }

@@ -98,6 +98,7 @@ void cli_effective_init(struct cli_effective *x, const struct policy *p)
         for (size_t f = 0; !r->inactive && f < r->n_filters; f++, k++) {
             x->rules[k] = r;
             x->v[k] = (struct effective_filter){.filter = &r->filters[f],
+                                                .connection = r->connection,
                                                 .layer = LAYER_LOCAL,
                                                 .counter_id = COUNTER_NONE,
                                                 .policy = p->name,

@@ -37,6 +37,7 @@ struct part {
     size_t index;    /* effective filter, SIZE_MAX for entries */
     size_t failsafe; /* number of the failsafe entry, else SIZE_MAX */
     enum tier tier;
+    enum connection connection;
     enum action effect; /* what happens to clear packets; ordered: more is stricter */
     bool twin;
     bool same; /* diff: the other side has the same part */

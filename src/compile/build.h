@@ -4,6 +4,7 @@
  *   expand.c     effective filters, failsafe, exemptions  -> items (one prefix pair, one port item)
  *   portclass.c  port ranges of all items                 -> elementary intervals
  *   shape.c      items of a family                        -> groups, in precedence order
+ *   merge.c      groups of one kind                       -> fewer groups
  *   entry.c      items                                    -> entries (keys), tuples
  *   portclass.c  entries                                  -> port classes and their group words
  *   image.c      sizes                                    -> layout, header
@@ -34,19 +35,29 @@ enum port_kind {
     PORTS_ICMP_TYPE, /* upper byte of the destination port field */
 };
 
+/* What of a packet's interface a group asks for; the numbers order shapes. */
+enum place {
+    PLACE_ANY,
+    PLACE_ZONE, /* the interface itself */
+    PLACE_PROFILE,
+    PLACE_CONNECTION,
+    PLACE_PROFILE_CONNECTION,
+};
+
 /* The masks of a group (datapath.md 3.1). `me` masks nothing, but a group that needs it is
  * another group than the one of `any`. */
 struct shape {
     uint8_t src_len, dst_len;
     bool src_me, dst_me;
-    bool proto, zone;
+    bool proto;
+    uint8_t place;        /* enum place */
     uint8_t sport, dport; /* enum port_kind */
 };
 /* Injective; ordered by source length, destination length, ... */
 static inline uint64_t shape_code(struct shape s)
 {
     return (uint64_t)s.src_len << 40 | (uint64_t)s.dst_len << 32 | (uint64_t)s.src_me << 24 |
-           (uint64_t)s.dst_me << 16 | (uint64_t)s.proto << 9 | (uint64_t)s.zone << 8 |
+           (uint64_t)s.dst_me << 16 | (uint64_t)s.proto << 11 | (uint64_t)s.place << 8 |
            (uint64_t)s.dport << 4 | s.sport;
 }
 
@@ -60,7 +71,9 @@ struct item {
     struct port_range sport, dport; /* ICMP: dport.first = type << 8 | code */
     struct shape shape;
     uint8_t family; /* FAM4, FAM6 */
-    uint8_t tier, proto, zone;
+    uint8_t tier, proto;
+    uint8_t marks; /* IMG_MARK_* */
+    uint8_t where; /* field of the key: zone, or IMG_PLACE() under the mask of the group */
 };
 
 /* One slot of the table with its rule. IPv4: a_lo = src | dst << 32, the others 0. IPv6: a is
@@ -72,6 +85,8 @@ struct entry {
     uint32_t weight, order, counter_id;
     uint16_t tuple;
     uint8_t group, tier;
+    uint8_t src_len, dst_len;
+    uint8_t marks; /* IMG_MARK_* */
 };
 
 struct group {
@@ -80,7 +95,9 @@ struct group {
     uint32_t n_filters;     /* that use this shape */
     uint32_t origin, order; /* one of them, the first by layer and GUID */
     uint32_t last_origin;   /* while counting n_filters */
+    uint32_t shape_id;      /* number in the order of discovery, later before sorting */
     bool icmp_typed;        /* has entries with an ICMPv6 type */
+    bool merged;            /* of several shapes, this is the coarsest */
 };
 
 /* Source or destination ports, both families. */
@@ -97,7 +114,9 @@ struct family_build {
     struct idmap shapes; /* shape code -> number in the order of discovery */
     struct group *groups;
     size_t n_groups, cap_groups;
-    uint8_t group_of_shape[IMG_MAX_GROUPS]; /* number in the order of discovery -> group */
+    uint32_t *group_of_shape; /* number in the order of discovery -> group */
+    size_t n_items;
+    struct img_group masks[IMG_MAX_GROUPS];
     struct entry *entries;
     size_t n_entries;
     __u64 *tuples; /* IMG_TUPLE words */
@@ -131,7 +150,7 @@ struct build {
     struct family_build fam[N_FAMILIES];
     uint64_t seed;  /* of the attempt */
     uint8_t *lines; /* the image, owned until it is finished */
-    uint32_t n_lines, sport_off, dport_off;
+    uint32_t n_lines, sport_off, dport_off, zones_off;
     struct compile_stats stats;
 };
 
@@ -154,6 +173,13 @@ _must_check_ int expand_all(struct build *b);
 /* The items of one effective filter. */
 _must_check_ int expand_filter(struct build *b, const struct effective_filter *ef, uint32_t order,
                                uint32_t origin);
+/* where.c: calls back with each value of the key that stands for the filter's interfaces. */
+typedef int where_fn(void *arg, uint8_t place, uint8_t where);
+_must_check_ int where_each(const struct host *h, const struct effective_filter *ef, where_fn *f,
+                            void *arg);
+uint8_t where_place(const struct effective_filter *ef); /* enum place */
+uint8_t where_mask(uint8_t place);                      /* of IMG_PLACE() */
+void where_fill(const struct host *h, __u8 places[IMG_ZONES]);
 /* range.c: the fewest prefixes that make up a range of addresses, or the one prefix of any
  * other kind of address. */
 void side_set(struct side *s, const struct addr *a, enum family family);
@@ -163,7 +189,9 @@ _must_check_ int intervals_count_copies(struct build *b);
 _must_check_ int port_classes_build(struct build *b);
 /* shape.c */
 _must_check_ int groups_build(struct build *b, unsigned fam);
-uint8_t group_find(const struct family_build *f, struct shape s);
+uint32_t group_find(const struct family_build *f, struct shape s);
+/* merge.c */
+_must_check_ int merge_groups(struct build *b, unsigned fam);
 /* entry.c */
 _must_check_ int entries_build(struct build *b, unsigned fam);
 _must_check_ int tuples_build(struct build *b, unsigned fam);
@@ -171,12 +199,29 @@ _must_check_ int tuples_build(struct build *b, unsigned fam);
 struct entry entry_make(const struct item *it, uint8_t group, uint32_t sport, uint32_t dport);
 /* Group, tier, weight without action, timed: what a tuple word says. */
 __u64 entry_tuple(const struct entry *e);
+/* The part of IMG_HI that is no key, of an entry with a tuple. */
+static inline uint64_t entry_meta(const struct entry *e)
+{
+    unsigned marks = e->marks;
+    return IMG_META((unsigned)e->tuple, marks / IMG_MARK_LOG, marks / IMG_MARK_STATE & 1U,
+                    e->weight & 3);
+}
 /* fill.c: fill_slots() is false when an entry found no room, with the family that is too full. */
+/* IPv6: the print of an entry's other side, 0 if there is none. */
+uint64_t entry_print(uint64_t seed, unsigned fam, const struct entry *e);
+/* Where the chain of an entry begins. */
+uint64_t entry_hash(uint64_t seed, unsigned fam, const struct img_group *masks,
+                    const struct entry *e, uint64_t print);
+/* Brings the line of entry i closer, if there is one. Tables are larger than caches, and an entry
+ * has its line anywhere: steps over all entries look some ahead. */
+enum { ENTRIES_AHEAD = 12 };
+void entry_prefetch(const struct build *b, unsigned fam, size_t i);
 uint32_t fill_table_lines(const struct build *b, unsigned fam);
 bool fill_slots(struct build *b, unsigned *ret_full);
 struct ip entry_side(const struct family_build *f, unsigned fam, const struct entry *e,
                      bool destination);
 /* prune.c */
+enum { PRUNE_BITS_SMALL = 8 };
 uint32_t prune_bits(const struct family_build *f);
 bool prune_uses(const struct family_build *f, unsigned fam, bool destination);
 bool prune_uses_proto(const struct family_build *f);

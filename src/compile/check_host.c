@@ -184,7 +184,7 @@ static int count_part(struct check *c, struct cost *k, const struct part *p)
         .src_me = k->src.me,
         .dst_me = k->dst.me,
         .proto = f->proto != PROTO_ANY,
-        .zone = f->interface != NULL,
+        .place = where_place(&c->e->v[p->index]),
         .sport = (uint8_t)kind_of_ports(p->box.sport_first, p->box.sport_last),
         .dport = (uint8_t)(f->icmp_type >= 0 && f->icmp_code < 0
                                ? PORTS_ICMP_TYPE

@@ -26,6 +26,8 @@ static int cmp_u64(uint64_t a, uint64_t b)
 static int cmp_key(const struct entry *a, const struct entry *b)
 {
     int c = (int)a->group - (int)b->group;
+    if (c == 0) /* of a merged group: equal addresses are no equal prefixes */
+        c = cmp_u64((uint64_t)a->src_len << 8 | a->dst_len, (uint64_t)b->src_len << 8 | b->dst_len);
     if (c == 0)
         c = cmp_u64(a->a_hi, b->a_hi);
     if (c == 0)
@@ -54,13 +56,16 @@ static int cmp_entry(const void *pa, const void *pb)
 struct entry entry_make(const struct item *it, uint8_t group, uint32_t sport, uint32_t dport)
 {
     struct entry e = {
-        .hi = IMG_HI(sport, dport, it->proto, it->zone),
+        .hi = IMG_HI(sport, dport, it->proto, it->where),
         .deadline_ns = it->deadline_ns,
         .weight = it->weight,
         .order = it->order,
         .counter_id = it->counter_id,
         .group = group,
         .tier = it->tier,
+        .marks = it->marks,
+        .src_len = it->shape.src_len,
+        .dst_len = it->shape.dst_len,
     };
     if (it->family == FAM4) {
         e.a_lo = it->src.lo | it->dst.lo << 32;
@@ -96,7 +101,7 @@ static struct port_range key_values(const struct port_dim *p, enum port_kind kin
 
 static size_t emit(const struct build *b, const struct item *it, struct entry *out)
 {
-    uint8_t group = group_find(&b->fam[it->family], it->shape);
+    uint8_t group = (uint8_t)group_find(&b->fam[it->family], it->shape);
     struct port_range s = key_values(&b->sport, it->shape.sport, it->sport);
     struct port_range d = key_values(&b->dport, it->shape.dport, it->dport);
     size_t n = 0;
@@ -186,7 +191,8 @@ int entries_build(struct build *b, unsigned fam)
 
 __u64 entry_tuple(const struct entry *e)
 {
-    return IMG_TUPLE(precedence(e) & ~3ULL, e->group, e->deadline_ns != 0);
+    return IMG_TUPLE(precedence(e) & ~3ULL, e->group, e->deadline_ns != 0) |
+           IMG_TUPLE_LENS(e->src_len, e->dst_len);
 }
 
 /* Heaviest first; ties by group, which is by shape. */

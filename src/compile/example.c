@@ -37,11 +37,12 @@ static uint16_t name_of(const struct iface *iface, const struct packetset *names
     return names->n_names;
 }
 
-/* Without a profile an interface is public. */
+/* One that nobody knows is taken for a public one of a lan. */
 static uint8_t profile_of(const struct iface *iface)
 {
-    return (
-        uint8_t)(1 << (iface && iface->profile != PROFILE_NONE ? iface->profile : PROFILE_PUBLIC));
+    if (!iface)
+        return BOX_PROFILE(PROFILE_PUBLIC, false);
+    return (uint8_t)BOX_PROFILE(iface_profile(iface), ifname_is_dialup(iface->name));
 }
 
 static bool is_link_local_or_unspecified(struct ip ip)

@@ -14,7 +14,7 @@
 struct source {
     const struct filter *f;
     enum tier tier;
-    uint8_t zone; /* 0 = everywhere */
+    uint8_t place, where;
     uint64_t deadline_ns;
     uint32_t order, counter_id, origin;
 };
@@ -88,11 +88,12 @@ static int add_way(struct build *b, const struct source *s, unsigned fam, const 
         .shape = {.src_me = way->src->me,
                   .dst_me = way->dst->me,
                   .proto = f->proto != PROTO_ANY,
-                  .zone = s->zone != 0},
+                  .place = s->place},
         .family = (uint8_t)fam,
         .tier = (uint8_t)s->tier,
         .proto = (uint8_t)(f->proto == PROTO_ANY ? 0 : f->proto),
-        .zone = s->zone,
+        .marks = (uint8_t)((f->log ? IMG_MARK_LOG : 0) | (f->keep_state ? IMG_MARK_STATE : 0)),
+        .where = s->where,
     };
     for (uint32_t i = 0; i < n_sport; i++) {
         for (uint32_t j = 0; j < n_dport; j++) {
@@ -145,7 +146,8 @@ static int add_derived(void *arg, const struct derived *x)
 {
     return add_filter(arg, &(struct source){.f = x->f,
                                             .tier = x->tier,
-                                            .zone = x->zone,
+                                            .place = x->zone ? PLACE_ZONE : PLACE_ANY,
+                                            .where = x->zone,
                                             .order = UINT32_MAX,
                                             .counter_id = IMG_NO_COUNTER,
                                             .origin = ORIGIN_DERIVED});
@@ -195,18 +197,32 @@ static int rank_filters(struct build *b)
     return 0;
 }
 
+struct at_place {
+    struct build *b;
+    struct source s;
+};
+
+static int add_at_place(void *arg, uint8_t place, uint8_t where)
+{
+    struct at_place *x = arg;
+    x->s.place = place;
+    x->s.where = where;
+    return add_filter(x->b, &x->s);
+}
+
 int expand_filter(struct build *b, const struct effective_filter *ef, uint32_t order,
                   uint32_t origin)
 {
     if (addr_is_resolved(&ef->filter->src) || addr_is_resolved(&ef->filter->dst))
         return 0; /* stands for no address (effective.h) */
-    return add_filter(b,
-                      &(struct source){.f = ef->filter,
-                                       .tier = ef->filter->override ? TIER_OVERRIDE : TIER_ORDINARY,
-                                       .deadline_ns = ef->deadline_ns,
-                                       .order = order,
-                                       .counter_id = ef->counter_id,
-                                       .origin = origin});
+    struct at_place x = {.b = b,
+                         .s = {.f = ef->filter,
+                               .tier = ef->filter->override ? TIER_OVERRIDE : TIER_ORDINARY,
+                               .deadline_ns = ef->deadline_ns,
+                               .order = order,
+                               .counter_id = ef->counter_id,
+                               .origin = origin}};
+    return where_each(b->e->host, ef, add_at_place, &x);
 }
 
 static int check_filters(struct build *b)
@@ -215,9 +231,6 @@ static int check_filters(struct build *b)
         return refuse_filters(b, b->e->n);
     for (size_t i = 0; i < b->e->n; i++) {
         const struct filter *f = b->e->v[i].filter;
-        int r = filter_check_enforceable(f, b->d);
-        if (r < 0)
-            return r;
         b->n_expanded += (uint64_t)n_port_items(&f->sport) * n_port_items(&f->dport);
     }
     return b->n_expanded > LIMIT_EFFECTIVE_FILTERS ? refuse_filters(b, b->n_expanded) : 0;

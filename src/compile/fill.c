@@ -41,7 +41,7 @@ static bool place4(const struct build *b, const struct entry *e, uint32_t line, 
         return false;
     *s = (struct img_slot4){
         .lo = e->a_lo,
-        .hi = e->hi | IMG_META((unsigned)e->tuple, 0, 0, e->weight & 3),
+        .hi = e->hi | entry_meta(e),
     };
     struct img_rule4 *rule = (struct img_rule4 *)line_at(b, l->rules_off + line) + slot;
     *rule = (struct img_rule4){
@@ -59,7 +59,7 @@ static bool place6(const struct build *b, const struct entry *e, uint64_t print,
     *s = (struct img_slot6){
         .addr_hi = e->a_hi,
         .addr_lo = e->a_lo,
-        .hi = e->hi | IMG_META((unsigned)e->tuple, 0, 0, e->weight & 3),
+        .hi = e->hi | entry_meta(e),
         .other_fp = print,
     };
     struct img_rule6 *rule = (struct img_rule6 *)line_at(b, l->rules_off + line) + slot;
@@ -71,14 +71,40 @@ static bool place6(const struct build *b, const struct entry *e, uint64_t print,
     return true;
 }
 
+uint64_t entry_hash(uint64_t seed, unsigned fam, const struct img_group *masks,
+                    const struct entry *e, uint64_t print)
+{
+    if (fam == FAM4)
+        return img_hash4(seed, e->group, e->a_lo & (masks->src_lo | masks->dst_lo << 32), e->hi);
+    uint64_t hi = masks->main_dst ? masks->dst_hi : masks->src_hi;
+    uint64_t lo = masks->main_dst ? masks->dst_lo : masks->src_lo;
+    return img_hash6(seed, e->group, e->a_hi & hi, e->a_lo & lo, e->hi, print);
+}
+
+uint64_t entry_print(uint64_t seed, unsigned fam, const struct entry *e)
+{
+    bool has_other = e->src_len > 0 && e->dst_len > 0;
+    return fam == FAM6 && has_other ? img_fp6(seed, e->b_hi, e->b_lo) : 0;
+}
+
+void entry_prefetch(const struct build *b, unsigned fam, size_t i)
+{
+    const struct family_build *f = &b->fam[fam];
+    if (i >= f->n_entries)
+        return;
+    const struct entry *e = &f->entries[i];
+    uint64_t print = entry_print(b->seed, fam, e);
+    uint64_t hash = entry_hash(b->seed, fam, &f->masks[e->group], e, print);
+    uint32_t line = (uint32_t)hash & f->layout.slots_mask;
+    __builtin_prefetch(line_at(b, f->layout.slots_off + line), 1);
+    __builtin_prefetch(line_at(b, f->layout.rules_off + line), 1);
+}
+
 static bool place(struct build *b, unsigned fam, const struct entry *e)
 {
     const struct family_build *f = &b->fam[fam];
-    struct shape shape = f->groups[e->group].shape;
-    bool has_other = shape.src_len > 0 && shape.dst_len > 0;
-    uint64_t print = fam == FAM6 && has_other ? img_fp6(b->seed, e->b_hi, e->b_lo) : 0;
-    uint64_t hash = fam == FAM4 ? img_hash4(b->seed, e->group, e->a_lo, e->hi)
-                                : img_hash6(b->seed, e->group, e->a_hi, e->a_lo, e->hi, print);
+    uint64_t print = entry_print(b->seed, fam, e);
+    uint64_t hash = entry_hash(b->seed, fam, &f->masks[e->group], e, print);
     unsigned probes = b->o->force_probes ? b->o->force_probes : IMG_PROBES;
     for (unsigned k = 0; k < probes; k++) {
         uint32_t line = (uint32_t)(hash + k) & f->layout.slots_mask;
@@ -106,6 +132,7 @@ bool fill_slots(struct build *b, unsigned *ret_full)
             memset(line_at(b, f->layout.rules_off), 0, size);
         }
         for (size_t i = 0; i < f->n_entries; i++) {
+            entry_prefetch(b, fam, i + ENTRIES_AHEAD);
             if (!place(b, fam, &f->entries[i])) {
                 *ret_full = fam;
                 return false;

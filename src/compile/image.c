@@ -26,6 +26,7 @@ static void build_freep(struct build **pb)
         struct family_build *f = &b->fam[fam];
         idmap_done(&f->shapes);
         free(f->groups);
+        free(f->group_of_shape);
         free(f->entries);
         free(f->tuples);
         free(b->sport.class_words[fam]);
@@ -47,17 +48,10 @@ static uint32_t take(uint64_t *n_lines, uint64_t bytes)
     return (uint32_t)at;
 }
 
-static void lay_out_family(struct build *b, unsigned fam, uint64_t *n_lines)
+static void lay_out_addresses(struct build *b, unsigned fam, uint64_t *n_lines)
 {
     struct family_build *f = &b->fam[fam];
     struct img_family *l = &f->layout;
-    *l = (struct img_family){0};
-    if (f->n_groups == 0)
-        return;
-    l->n_groups = (uint32_t)f->n_groups;
-    l->groups_off = take(n_lines, f->n_groups * sizeof(struct img_group));
-    l->n_tuples = f->n_tuples;
-    l->tuples_off = take(n_lines, f->n_tuples * sizeof(__u64));
     if (prune_uses(f, fam, false)) {
         l->src_bits = prune_bits(f);
         l->src_off = take(n_lines, sizeof(__u64) << l->src_bits);
@@ -66,6 +60,14 @@ static void lay_out_family(struct build *b, unsigned fam, uint64_t *n_lines)
         l->dst_bits = prune_bits(f);
         l->dst_off = take(n_lines, sizeof(__u64) << l->dst_bits);
     }
+}
+
+/* What every packet of the family reads: small, so it lies on the first page. */
+static void lay_out_words(struct build *b, unsigned fam, uint64_t *n_lines)
+{
+    struct family_build *f = &b->fam[fam];
+    struct img_family *l = &f->layout;
+    *l = (struct img_family){0};
     if (prune_uses_proto(f))
         l->proto_off = take(n_lines, 256 * sizeof(__u64));
     bool sport = false, dport = false;
@@ -77,18 +79,57 @@ static void lay_out_family(struct build *b, unsigned fam, uint64_t *n_lines)
         l->sport_words_off = take(n_lines, b->sport.n_classes * sizeof(__u64));
     if (dport)
         l->dport_words_off = take(n_lines, b->dport.n_classes * sizeof(__u64));
+    if (prune_bits(f) == PRUNE_BITS_SMALL)
+        lay_out_addresses(b, fam, n_lines);
+}
+
+static void lay_out_groups(struct build *b, unsigned fam, uint64_t *n_lines)
+{
+    struct family_build *f = &b->fam[fam];
+    struct img_family *l = &f->layout;
+    if (f->n_groups == 0)
+        return;
+    l->n_groups = (uint32_t)f->n_groups;
+    l->groups_off = take(n_lines, f->n_groups * sizeof(struct img_group));
+    l->n_tuples = f->n_tuples;
+    l->tuples_off = take(n_lines, f->n_tuples * sizeof(__u64));
+}
+
+static void lay_out_table(struct build *b, unsigned fam, uint64_t *n_lines)
+{
+    struct family_build *f = &b->fam[fam];
+    struct img_family *l = &f->layout;
+    if (f->n_groups == 0)
+        return;
+    if (prune_bits(f) != PRUNE_BITS_SMALL)
+        lay_out_addresses(b, fam, n_lines);
     l->slots_off = take(n_lines, (uint64_t)f->table_lines * IMG_LINE_BYTES);
     l->slots_mask = f->table_lines - 1;
     l->rules_off = take(n_lines, (uint64_t)f->table_lines * IMG_LINE_BYTES);
 }
 
+static bool asks_place(const struct family_build *f)
+{
+    for (size_t g = 0; g < f->n_groups; g++) {
+        if (f->groups[g].shape.place != PLACE_ANY)
+            return true;
+    }
+    return false;
+}
+
 static int lay_out(struct build *b)
 {
     uint64_t n_lines = IMG_FIRST_FREE_LINE;
+    bool places = asks_place(&b->fam[FAM4]) || asks_place(&b->fam[FAM6]);
+    b->zones_off = places ? take(&n_lines, IMG_ZONES) : 0;
+    for (unsigned fam = 0; fam < N_FAMILIES; fam++)
+        lay_out_words(b, fam, &n_lines);
+    for (unsigned fam = 0; fam < N_FAMILIES; fam++)
+        lay_out_groups(b, fam, &n_lines);
     b->sport_off = b->sport.used ? take(&n_lines, N_PORTS * sizeof(struct img_port)) : 0;
     b->dport_off = b->dport.used ? take(&n_lines, N_PORTS * sizeof(struct img_port)) : 0;
     for (unsigned fam = 0; fam < N_FAMILIES; fam++)
-        lay_out_family(b, fam, &n_lines);
+        lay_out_table(b, fam, &n_lines);
     free(b->lines);
     b->lines = n_lines <= UINT32_MAX ? calloc(n_lines, IMG_LINE_BYTES) : NULL;
     if (!b->lines)
@@ -114,7 +155,8 @@ struct img_group shape_masks(unsigned fam, struct shape s)
                                                     : 0,
         .dport_interval = s.dport == PORTS_RANGE ? 0xffff : 0,
         .proto = s.proto ? 0xff : 0,
-        .zone = s.zone ? 0xff : 0,
+        .zone = s.place == PLACE_ZONE ? 0xff : 0,
+        .place = where_mask(s.place),
         .main_dst = fam == FAM6 && shape_main_dst(s),
     };
 }
@@ -125,8 +167,7 @@ static void write_groups(struct build *b, unsigned fam)
     struct img_group *out = line_at(b, f->layout.groups_off);
     for (size_t g = 0; g < f->n_groups; g++) {
         struct shape s = f->groups[g].shape;
-        out[g] = shape_masks(fam, s);
-        out[g].maxw = f->groups[g].maxw; /* groups are sorted by it */
+        out[g] = f->masks[g]; /* maxw: groups are sorted by it */
         __u64 bit = 1ULL << g;
         for (unsigned me = 0; me < 4; me++) {
             if ((!s.src_me || (me & 1)) && (!s.dst_me || (me & 2)))
@@ -166,8 +207,33 @@ static void write_ports(const struct build *b, const struct port_dim *p, uint32_
         out[port] = (struct img_port){.interval = p->interval[port], .class = p->class[port]};
 }
 
+/* burst: so many at once after a pause. */
+static struct img_rate rate_of(uint32_t per_second, uint32_t burst)
+{
+    if (per_second == 0 || burst == 0)
+        return (struct img_rate){0};
+    uint32_t interval = 1000000 / per_second;
+    return (struct img_rate){.interval_us = interval, .tolerance_us = interval * (burst - 1)};
+}
+
+/* datapath.md 8: a fifth of the total is not for plain blocks by filters. */
+static void write_log_rates(const struct build *b)
+{
+    const struct filter_settings *s = b->e->settings;
+    uint32_t reserved = s->log_total_rate / 5, common = s->log_total_rate - reserved;
+    struct img_log *l = line_at(b, IMG_LOG_LINE);
+    *l = (struct img_log){
+        .filter = rate_of(s->log_rate, 2 * s->log_rate),
+        .common = rate_of(common, common / 10 + 1),
+        .reserved = rate_of(reserved, reserved / 10 + 1),
+    };
+}
+
 static void write_header(const struct build *b)
 {
+    write_log_rates(b);
+    if (b->zones_off != 0)
+        where_fill(b->e->host, line_at(b, b->zones_off));
     const struct filter_settings *set = b->e->settings;
     struct img_header *h = line_at(b, IMG_HEADER_LINE);
     *h = (struct img_header){
@@ -179,10 +245,12 @@ static void write_header(const struct build *b)
         .flags = (effective_is_armed(b->e) ? IMG_ARMED : 0u) |
                  (set->source_route_classify ? IMG_SOURCE_ROUTE_CLASSIFY : 0u) |
                  (set->masqueraded_pass ? IMG_MASQUERADED_PASS : 0u) |
-                 (set->counters_off ? 0u : IMG_COUNTERS),
+                 (set->counters_off ? 0u : IMG_COUNTERS) |
+                 (effective_keeps_state(b->e) ? IMG_KEEP_STATE : 0u),
         .n_lines = b->n_lines,
         .sport_off = b->sport_off,
         .dport_off = b->dport_off,
+        .zones_off = b->zones_off,
         .tag_secret = b->o->tag_secret,
         .n_entries = b->stats.n_entries[FAM4] + b->stats.n_entries[FAM6],
     };

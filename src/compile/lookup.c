@@ -15,6 +15,7 @@ struct query {
     const struct packet *p;
     bool v4;
     unsigned me;            /* src_me | dst_me << 1 */
+    uint8_t zone, place;    /* of the interface, as the image knows it */
     uint16_t sport, dport;  /* values of the exact fields */
     struct img_port sp, dp; /* interval and class */
 };
@@ -49,6 +50,16 @@ static struct query make_query(const struct image *img, const struct packet *p, 
             q.dp = ((const struct img_port *)line_of(img, q.h->dport_off))[p->dport];
     }
     return q;
+}
+
+static void find_place(struct query *q)
+{
+    q->zone = q->p->meta.zone;
+    if (q->h->zones_off == 0)
+        return;
+    q->place = ((const __u8 *)line_of(q->img, q->h->zones_off))[q->zone];
+    if (q->place == 0)
+        q->zone = 0;
 }
 
 static __u64 word_at(const struct image *img, uint32_t off, uint32_t index)
@@ -91,7 +102,7 @@ static struct walk make_key(const struct query *q, unsigned g)
     struct walk w = {.group = g};
     w.hi = IMG_HI((q->sport & gr->sport_exact) | (q->sp.interval & gr->sport_interval),
                   (q->dport & gr->dport_exact) | (q->dp.interval & gr->dport_interval),
-                  p->proto & gr->proto, p->meta.zone & gr->zone);
+                  p->proto & gr->proto, (q->zone & gr->zone) | (q->place & gr->place));
     struct ip src = masked(p->src, gr->src_hi, gr->src_lo);
     struct ip dst = masked(p->dst, gr->dst_hi, gr->dst_lo);
     if (q->v4) {
@@ -135,6 +146,22 @@ static uint64_t tuple_at(const struct query *q, uint64_t hi)
     return word_at(q->img, q->f->tuples_off, (uint32_t)IMG_META_TUPLE(hi));
 }
 
+/* Of a merged group the packet's own address is compared, under the lengths of the slot's tuple. */
+static bool merged_matches(const struct query *q, const struct img_group *gr, uint32_t slot,
+                           uint64_t tuple)
+{
+    const void *slots = line_of(q->img, q->f->slots_off);
+    const struct packet *p = q->p;
+    if (q->v4)
+        return ((((const struct img_slot4 *)slots)[slot].lo ^ (p->src.lo | p->dst.lo << 32)) &
+                img_mask4(tuple)) == 0;
+    const struct img_slot6 *s = (const struct img_slot6 *)slots + slot;
+    struct ip a = gr->main_dst ? p->dst : p->src;
+    uint32_t len = (uint32_t)(gr->main_dst ? IMG_TUPLE_DST(tuple) : IMG_TUPLE_SRC(tuple));
+    return ((s->addr_hi ^ a.hi) & img_mask6_hi(len)) == 0 &&
+           ((s->addr_lo ^ a.lo) & img_mask6_lo(len)) == 0;
+}
+
 /* Does a used slot hold the key of the walk? */
 static bool slot_matches(const struct query *q, const struct walk *w, uint32_t slot, uint64_t hi)
 {
@@ -142,10 +169,15 @@ static bool slot_matches(const struct query *q, const struct walk *w, uint32_t s
         IMG_TUPLE_GROUP(tuple_at(q, hi)) != w->group)
         return false;
     const void *slots = line_of(q->img, q->f->slots_off);
+    const struct img_group *gr = group_at(q, w->group);
+    if (gr->merged && !merged_matches(q, gr, slot, tuple_at(q, hi)))
+        return false;
     if (q->v4)
-        return ((const struct img_slot4 *)slots)[slot].lo == w->a_lo;
+        return gr->merged || ((const struct img_slot4 *)slots)[slot].lo == w->a_lo;
     const struct img_slot6 *s = (const struct img_slot6 *)slots + slot;
-    if (s->addr_hi != w->a_hi || s->addr_lo != w->a_lo || s->other_fp != w->print)
+    if (!gr->merged && (s->addr_hi != w->a_hi || s->addr_lo != w->a_lo))
+        return false;
+    if (s->other_fp != w->print)
         return false;
     if (w->print == 0)
         return true;
@@ -240,6 +272,7 @@ struct image_hit image_lookup(const struct image *img, const struct packet *p, b
 {
     struct query q = make_query(img, p, (unsigned)src_me | (unsigned)dst_me << 1);
     struct image_hit best = {.counter_id = IMG_NO_COUNTER};
+    find_place(&q);
     uint64_t cand = candidates(&q);
     if (only_typed(p))
         cand &= q.f->icmp_typed;
@@ -265,6 +298,7 @@ bool image_has_entry(const struct image *img, const struct packet *low, const st
                      unsigned me, const struct entry *e)
 {
     struct query q = make_query(img, low, me), q_high = make_query(img, high, me);
+    q.zone = q.place = q_high.zone = q_high.place = (uint8_t)(e->hi >> 40);
     if (!(candidates(&q) & candidates(&q_high) & 1ULL << e->group))
         return false;
     struct walk w = make_key(&q, e->group), w_high = make_key(&q_high, e->group);
@@ -276,7 +310,10 @@ bool image_has_entry(const struct image *img, const struct packet *low, const st
     find_home(&q, &w);
     while (next_match(&q, &w, &slot, &hi)) {
         struct rule rule = rule_at(&q, slot);
-        if ((IMG_TUPLE_W(tuple_at(&q, hi)) | IMG_META_ACTION(hi)) == weight &&
+        uint64_t tuple = tuple_at(&q, hi);
+        if (IMG_TUPLE_SRC(tuple) == e->src_len && IMG_TUPLE_DST(tuple) == e->dst_len &&
+            (IMG_TUPLE_W(tuple_at(&q, hi)) | IMG_META_ACTION(hi)) == weight &&
+            IMG_META_MARKS(hi) == e->marks &&
             IMG_TUPLE_TIMED(tuple_at(&q, hi)) == (e->deadline_ns != 0) && rule.order == e->order &&
             rule.counter_id == e->counter_id && rule.deadline_ns == e->deadline_ns)
             return true;

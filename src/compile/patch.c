@@ -280,6 +280,10 @@ static int apply(struct patcher *p, const struct image_change *c)
         r = put_flags(p, patch_header(p)->flags | IMG_ARMED);
     for (size_t i = 0; i < c->n_added && r == 0; i++) {
         uint32_t order = 0;
+        if (c->after->v[c->added[i]].filter->keep_state)
+            r = put_flags(p, patch_header(p)->flags | IMG_KEEP_STATE);
+        if (r < 0)
+            break;
         r = choose_order(p, c->after, c->added[i], &order);
         if (r == 0)
             r = add_filter(p, &c->after->v[c->added[i]], order);

@@ -78,12 +78,35 @@ static int set_bit(struct patcher *p, uint32_t off, uint32_t index, unsigned gro
 
 /* --- where an entry belongs --- */
 
-static bool group_is(const struct img_family *f, const struct img_group *have,
+/* A merged group takes prefixes of any length that its own masks cover. IPv6: on the side whose
+ * address is in the slot. */
+static bool takes_prefix(unsigned fam, const struct img_group *have, const struct img_group *want)
+{
+    if (!have->merged || have->main_dst != want->main_dst)
+        return false;
+    bool same_src = have->src_hi == want->src_hi && have->src_lo == want->src_lo;
+    bool same_dst = have->dst_hi == want->dst_hi && have->dst_lo == want->dst_lo;
+    if (fam == FAM6 && !(have->main_dst ? same_src : same_dst))
+        return false;
+    return (have->src_hi & want->src_hi) == have->src_hi &&
+           (have->src_lo & want->src_lo) == have->src_lo &&
+           (have->dst_hi & want->dst_hi) == have->dst_hi &&
+           (have->dst_lo & want->dst_lo) == have->dst_lo;
+}
+
+static bool group_is(const struct img_family *f, unsigned fam, const struct img_group *have,
                      const struct img_group *want, unsigned g, struct shape s)
 {
     struct img_group masks = *have;
     __u64 bit = 1ULL << g;
     masks.maxw = 0;
+    if (takes_prefix(fam, have, want)) {
+        masks.merged = 0;
+        masks.src_hi = want->src_hi;
+        masks.src_lo = want->src_lo;
+        masks.dst_hi = want->dst_hi;
+        masks.dst_lo = want->dst_lo;
+    }
     /* A group without `me` of one side has its bit where only the other side is `me`. */
     return memcmp(&masks, want, sizeof(masks)) == 0 && !(f->me[2] & bit) == s.src_me &&
            !(f->me[1] & bit) == s.dst_me;
@@ -95,7 +118,7 @@ static int find_group(const struct patcher *p, unsigned fam, struct shape s, uin
     const struct img_group *groups = line_of(p, f->groups_off);
     struct img_group want = shape_masks(fam, s);
     for (unsigned g = 0; g < f->n_groups; g++) {
-        if (group_is(f, &groups[g], &want, g, s)) {
+        if (group_is(f, fam, &groups[g], &want, g, s)) {
             *ret = (uint8_t)g;
             return 0;
         }
@@ -128,13 +151,10 @@ int spot_make(const struct patcher *p, const struct item *it, struct spot *ret)
     uint32_t dport = key_value(p, true, it->shape.dport, it->dport);
     uint64_t seed = patch_header(p)->seed;
     s.e = entry_make(it, group, sport, dport);
-    if (s.fam == FAM4) {
-        s.hash = img_hash4(seed, group, s.e.a_lo, s.e.hi);
-    } else {
-        bool has_other = it->shape.src_len > 0 && it->shape.dst_len > 0;
-        s.print = has_other ? img_fp6(seed, s.e.b_hi, s.e.b_lo) : 0;
-        s.hash = img_hash6(seed, group, s.e.a_hi, s.e.a_lo, s.e.hi, s.print);
-    }
+    const struct img_group *masks =
+        (const struct img_group *)line_of(p, family(p, s.fam)->groups_off) + group;
+    s.print = entry_print(seed, s.fam, &s.e);
+    s.hash = entry_hash(seed, s.fam, masks, &s.e, s.print);
     *ret = s;
     return 0;
 }
@@ -217,6 +237,12 @@ static int find_room(const struct patcher *p, const struct spot *s, uint32_t *re
     return -EAGAIN;
 }
 
+static bool is_tuple_of(__u64 tuple, const struct entry *e)
+{
+    return IMG_TUPLE_GROUP(tuple) == e->group && IMG_TUPLE_SRC(tuple) == e->src_len &&
+           IMG_TUPLE_DST(tuple) == e->dst_len;
+}
+
 /* The slot in which the entry is now. The deadline of a block may have changed since it was
  * written, since no verdict depends on it; the counter says whose slot it is. */
 int spot_find(const struct patcher *p, const struct spot *s, uint32_t *ret_slot)
@@ -228,7 +254,7 @@ int spot_find(const struct patcher *p, const struct spot *s, uint32_t *ret_slot)
         if (IMG_META_ACTION(hi) == 0)
             return -EAGAIN;
         if (IMG_META_TUPLE(hi) != IMG_TUPLE_DELETED &&
-            IMG_TUPLE_GROUP(tuples[IMG_META_TUPLE(hi)]) == s->e.group && slot_has_key(p, s, slot) &&
+            is_tuple_of(tuples[IMG_META_TUPLE(hi)], &s->e) && slot_has_key(p, s, slot) &&
             spot_rule(p, s, slot).counter_id == s->e.counter_id) {
             *ret_slot = slot;
             return 0;
@@ -398,7 +424,7 @@ int spot_add(struct patcher *p, struct spot *s)
         r = raise_groups(p, s);
     if (r < 0)
         return r;
-    uint64_t hi = s->e.hi | IMG_META((unsigned)s->e.tuple, 0, 0, s->e.weight & 3);
+    uint64_t hi = s->e.hi | entry_meta(&s->e);
     r = s->fam == FAM4 ? put_slot4(p, s, slot, hi) : put_slot6(p, s, slot, hi);
     if (r == 0)
         r = set_pruning(p, s);

@@ -2,6 +2,8 @@
 /* compile/prune.c: bitmaps that say which groups an address or a protocol can match.
  * Called by compile_image() after the table is filled (IPv6 indices depend on the seed).
  * Invariant: a bit may be set needlessly, but is never missing where an entry matches. */
+#include <string.h>
+
 #include "build.h"
 
 /* IPv6 indices hash the first 32 bits of the address (datapath.md 3.5). */
@@ -9,7 +11,9 @@ enum { PRUNE6_PREFIX = 32 };
 
 uint32_t prune_bits(const struct family_build *f)
 {
-    return f->n_entries < 256 ? 8 : f->n_entries < 10000 ? 12 : 16; /* datapath.md 3.7 */
+    return f->n_entries < 256     ? PRUNE_BITS_SMALL
+           : f->n_entries < 10000 ? 12
+                                  : 16; /* datapath.md 3.7 */
 }
 
 /* Does the group give enough of the address to be left out for others? */
@@ -37,22 +41,34 @@ bool prune_uses_proto(const struct family_build *f)
     return false;
 }
 
-/* Prefixes shorter than the index cover a block of it. Their first index is marked; here each
- * mark spreads over its block, once per group instead of once per entry. */
-static void spread(const struct family_build *f, bool destination, uint32_t bits, __u64 *words)
+/* Blocks of the index that a group has marked: a prefix of len bits is number (1 << len | its
+ * bits). */
+enum { BLOCKS = 1 << 16 };
+struct blocks {
+    uint64_t seen[BLOCKS / 64];
+};
+
+static bool is_new(struct blocks *x, uint32_t number)
 {
-    for (size_t g = 0; g < f->n_groups; g++) {
-        struct shape s = f->groups[g].shape;
-        uint8_t len = destination ? s.dst_len : s.src_len;
-        if (len == 0 || len >= bits)
-            continue;
-        uint32_t block = 1u << (bits - len);
-        __u64 bit = 1ULL << g;
-        for (uint32_t i = 0; i < 1u << bits; i++) {
-            if (words[i & ~(block - 1)] & bit)
-                words[i] |= bit;
-        }
+    uint64_t bit = 1ULL << number % 64;
+    bool r = !(x->seen[number / 64] & bit);
+    x->seen[number / 64] |= bit;
+    return r;
+}
+
+/* An IPv4 prefix shorter than the index covers a block of it, which is marked once. */
+static void mark4(struct blocks *x, uint32_t addr, uint8_t len, uint32_t bits, __u64 bit,
+                  __u64 *words)
+{
+    uint32_t first = img_prune4(addr, bits);
+    if (len >= bits) {
+        words[first] |= bit;
+        return;
     }
+    if (!is_new(x, 1u << len | addr >> (32 - len)))
+        return;
+    for (uint32_t i = 0; i < 1u << (bits - len); i++)
+        words[first + i] |= bit;
 }
 
 static void fill_addresses(struct build *b, unsigned fam, bool destination)
@@ -68,17 +84,23 @@ static void fill_addresses(struct build *b, unsigned fam, bool destination)
         if (!prune_selective(f->groups[g].shape, fam, destination))
             all |= 1ULL << g;
     }
-    for (size_t i = 0; i < f->n_entries; i++) {
+    struct blocks blocks;
+    int group = -1;
+    for (size_t i = 0; i < f->n_entries; i++) { /* sorted by group */
         const struct entry *e = &f->entries[i];
-        if (!prune_selective(f->groups[e->group].shape, fam, destination))
+        if (all >> e->group & 1)
             continue;
         struct ip a = entry_side(f, fam, e, destination);
-        uint32_t index =
-            fam == FAM4 ? img_prune4((uint32_t)a.lo, bits) : img_prune6(b->seed, a.hi, bits);
-        words[index] |= 1ULL << e->group;
+        if (fam == FAM6) {
+            words[img_prune6(b->seed, a.hi, bits)] |= 1ULL << e->group;
+            continue;
+        }
+        if (e->group != group)
+            memset(&blocks, 0, sizeof(blocks));
+        group = e->group;
+        mark4(&blocks, (uint32_t)a.lo, destination ? e->dst_len : e->src_len, bits,
+              1ULL << e->group, words);
     }
-    if (fam == FAM4)
-        spread(f, destination, bits, words);
     for (uint32_t i = 0; i < 1u << bits; i++)
         words[i] |= all;
 }

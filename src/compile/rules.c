@@ -116,13 +116,17 @@ static void set_protocol(const struct filter *f, struct box *b)
 }
 
 /* False: no packet can match. */
-static bool set_place(const struct packetset *names, const struct filter *f, struct box *b)
+static bool set_place(const struct packetset *names, const struct filter *f, enum connection c,
+                      struct box *b)
 {
     if (f->profile != PROFILE_NONE)
-        b->profiles = (uint8_t)(1 << f->profile);
+        b->profiles = (uint8_t)(BOX_PROFILE(f->profile, false) | BOX_PROFILE(f->profile, true));
+    if (c != CONNECTION_ALL)
+        b->profiles &= c == CONNECTION_DIALUP ? BOX_DIALUP : BOX_LAN;
     if (!f->interface)
         return true;
-    if (!name_number(names, f->interface, &b->if_first))
+    b->profiles &= ifname_is_dialup(f->interface) ? BOX_DIALUP : BOX_LAN;
+    if (b->profiles == 0 || !name_number(names, f->interface, &b->if_first))
         return false;
     b->if_last = b->if_first;
     return true;
@@ -220,7 +224,8 @@ static int add_filter(struct rules *r, const struct filter *f, const struct part
         struct part p = *base;
         p.box = box_all(families[i / 2], class_of(w), r->names.n_names);
         if ((w->twin && !twin) || p.box.class == 0 ||
-            (only != FAMILY_ANY && only != p.box.family) || !set_place(&r->names, f, &p.box))
+            (only != FAMILY_ANY && only != p.box.family) ||
+            !set_place(&r->names, f, p.connection, &p.box))
             continue;
         set_protocol(f, &p.box);
         err = add_way(r, f, w, &p);
@@ -232,6 +237,7 @@ int rules_expand(struct rules *r, const struct effective_filter *ef, size_t inde
 {
     return add_filter(r, ef->filter,
                       &(struct part){.index = index,
+                                     .connection = ef->connection,
                                      .failsafe = SIZE_MAX,
                                      .tier = ef->filter->override ? TIER_OVERRIDE : TIER_ORDINARY});
 }

@@ -13,7 +13,7 @@ static int add_group(struct family_build *f, const struct item *it, uint32_t id)
     if (r < 0)
         return r;
     f->groups[f->n_groups++] = (struct group){
-        .shape = it->shape, .origin = it->origin, .order = it->order, .n_filters = 0};
+        .shape = it->shape, .shape_id = id, .origin = it->origin, .order = it->order};
     return 0;
 }
 
@@ -43,6 +43,28 @@ static int cmp_group(const void *pa, const void *pb)
     return x > y ? -1 : x < y;
 }
 
+/* The final order: the merged ones may have become heavier. */
+static int number_groups(struct build *b, unsigned fam)
+{
+    struct family_build *f = &b->fam[fam];
+    _cleanup_free_ uint32_t *place = calloc(f->n_groups, sizeof(*place));
+    if (!place)
+        return -ENOMEM;
+    for (size_t g = 0; g < f->n_groups; g++)
+        f->groups[g].shape_id = (uint32_t)g;
+    qsort(f->groups, f->n_groups, sizeof(*f->groups), cmp_group);
+    for (size_t g = 0; g < f->n_groups; g++) {
+        place[f->groups[g].shape_id] = (uint32_t)g;
+        f->masks[g] = shape_masks(fam, f->groups[g].shape);
+        f->masks[g].merged = f->groups[g].merged;
+        f->masks[g].maxw = f->groups[g].maxw;
+    }
+    for (size_t i = 0; i < f->shapes.n; i++)
+        f->group_of_shape[i] = place[f->group_of_shape[i]];
+    b->stats.n_groups[fam] = (uint32_t)f->n_groups;
+    return 0;
+}
+
 int groups_build(struct build *b, unsigned fam)
 {
     struct family_build *f = &b->fam[fam];
@@ -58,19 +80,26 @@ int groups_build(struct build *b, unsigned fam)
         if (r < 0)
             return r;
         use_group(&f->groups[id], it);
+        f->n_items++;
     }
-    if (f->n_groups > LIMIT_GROUPS)
-        return refuse_groups(b, f);
     if (f->n_groups == 0)
         return 0;
+    b->stats.n_shapes[fam] = (uint32_t)f->n_groups;
+    f->group_of_shape = calloc(f->n_groups, sizeof(*f->group_of_shape));
+    if (!f->group_of_shape)
+        return -ENOMEM;
     qsort(f->groups, f->n_groups, sizeof(*f->groups), cmp_group);
     for (size_t g = 0; g < f->n_groups; g++)
-        f->group_of_shape[idmap_get(&f->shapes, shape_code(f->groups[g].shape))] = (uint8_t)g;
-    b->stats.n_groups[fam] = (uint32_t)f->n_groups;
-    return 0;
+        f->group_of_shape[f->groups[g].shape_id] = (uint32_t)g;
+    int r = merge_groups(b, fam);
+    if (r < 0)
+        return r;
+    if (f->n_groups > LIMIT_GROUPS)
+        return refuse_groups(b, f);
+    return number_groups(b, fam);
 }
 
-uint8_t group_find(const struct family_build *f, struct shape s)
+uint32_t group_find(const struct family_build *f, struct shape s)
 {
     return f->group_of_shape[idmap_get(&f->shapes, shape_code(s))];
 }

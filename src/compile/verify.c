@@ -32,10 +32,9 @@ static struct packet corner_packet(const struct build *b, unsigned fam, const st
     const struct family_build *f = &b->fam[fam];
     struct shape s = f->groups[e->group].shape;
     struct packet p = {
-        .meta.zone = (uint8_t)(e->hi >> 40),
         .family = family_of(fam),
-        .src = corner_ip(fam, entry_side(f, fam, e, false), s.src_len, high),
-        .dst = corner_ip(fam, entry_side(f, fam, e, true), s.dst_len, high),
+        .src = corner_ip(fam, entry_side(f, fam, e, false), e->src_len, high),
+        .dst = corner_ip(fam, entry_side(f, fam, e, true), e->dst_len, high),
         .proto = (uint8_t)(s.proto || !high ? e->hi >> 32 : 0xff),
         .l4_known = s.sport != PORTS_ANY || s.dport != PORTS_ANY,
         .sport = corner_port(&b->sport, s.sport, (uint16_t)e->hi, high),
@@ -52,6 +51,7 @@ int image_verify(const struct build *b, const struct image *img)
         const struct family_build *f = &b->fam[fam];
         for (size_t i = 0; i < f->n_entries; i++) {
             const struct entry *e = &f->entries[i];
+            entry_prefetch(b, fam, i + ENTRIES_AHEAD);
             struct shape s = f->groups[e->group].shape;
             unsigned me = (unsigned)s.src_me | (unsigned)s.dst_me << 1;
             struct packet low = corner_packet(b, fam, e, false);

@@ -11,8 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "attach_internal.h"
-#include "sysbpf.h"
+#include "attach_front.h"
 
 static size_t position(const struct attach *at, uint32_t ifindex)
 {
@@ -220,11 +219,23 @@ int attach_status(struct attach *at, struct iface_status **ret, size_t *ret_n)
             .error = e->error,
         };
         memcpy(v[n].name, e->name, sizeof(v[n].name));
+        for (enum direction dir = DIR_IN; dir <= DIR_OUT; dir++)
+            front_program_name(e->front[dir], v[n].front[dir]);
         n++;
     }
     *ret = v;
     *ret_n = n;
     return 0;
+}
+
+bool attach_front_news(struct attach *at, struct front_news *ret)
+{
+    if (at->n_news == 0)
+        return false;
+    *ret = at->news[0];
+    at->n_news--;
+    memmove(at->news, at->news + 1, at->n_news * sizeof(at->news[0]));
+    return true;
 }
 
 enum hook_mode attach_mode(const struct attach *at)
@@ -259,6 +270,7 @@ struct attach *attach_free(struct attach *at)
     for (enum direction dir = DIR_IN; dir <= DIR_OUT; dir++)
         close_p(&at->prog_fd[dir]);
     rtnl_query_close(&at->tc);
+    front_done(at);
     free(at->link_dir);
     free(at->v);
     free(at);

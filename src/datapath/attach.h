@@ -56,6 +56,8 @@ int attach_reconcile(struct attach *at, const struct host *h);
 /* One entry per interface known by attach_iface(), sorted by ifindex; attached_* is asked from
  * the kernel now. Array owned by the caller. */
 _must_check_ int attach_status(struct attach *at, struct iface_status **ret, size_t *ret_n);
+/* Takes the oldest piece of news about the order of a chain; false: there is none. */
+bool attach_front_news(struct attach *at, struct front_news *ret);
 /* HOOK_TCX or HOOK_CLSACT. */
 enum hook_mode attach_mode(const struct attach *at);
 /* Takes everything of ours off, of both kinds and also from interfaces never given here:

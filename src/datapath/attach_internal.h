@@ -22,6 +22,8 @@ struct attach_entry {
     bool known; /* given to attach_iface(), not only found as a pin */
     int error;  /* of the last attempt */
     struct attach_link link[ATTACH_DIRECTIONS];
+    uint32_t front[ATTACH_DIRECTIONS];   /* program that stands in front of ours, 0 = none */
+    uint64_t moved_s[ATTACH_DIRECTIONS]; /* when ours was put in front last, 0 = never */
     /* The other kind of hook was looked at and holds nothing of ours. */
     bool other_gone[ATTACH_DIRECTIONS];
 };
@@ -33,7 +35,10 @@ struct attach {
     uint32_t prog_id[ATTACH_DIRECTIONS];
     struct attach_entry *v; /* sorted by ifindex */
     size_t n, cap;
-    struct rtnl_query tc; /* for clsact, also to look for its remains */
+    struct rtnl_query tc;     /* for clsact, also to look for its remains */
+    struct front_skel *front; /* stand-in of attach_front.c, NULL until it is needed */
+    struct front_news news[16];
+    size_t n_news;
 };
 
 /* The entry of an ifindex, made if there is none; NULL = out of memory. */

@@ -12,17 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "attach_internal.h"
-#include "sysbpf.h"
+#include "attach_front.h"
 
 enum { IFINDEX_LO = 1 }; /* in every namespace (LOOPBACK_IFINDEX of the kernel) */
 
 static const char *const suffix[] = {[DIR_IN] = "in", [DIR_OUT] = "out"};
-
-static uint32_t hook_of(enum direction dir)
-{
-    return dir == DIR_IN ? SYSBPF_TCX_INGRESS : SYSBPF_TCX_EGRESS;
-}
 
 bool tcx_works(void)
 {
@@ -97,7 +91,7 @@ static int create_link(struct attach *at, struct attach_entry *e, enum direction
 {
     struct attach_link *l = &e->link[dir];
     struct sysbpf_link_info info;
-    _cleanup_(close_p) int fd = sysbpf_tcx_link(at->prog_fd[dir], e->ifindex, hook_of(dir));
+    _cleanup_(close_p) int fd = sysbpf_tcx_link(at->prog_fd[dir], e->ifindex, sysbpf_tcx_hook(dir));
 
     if (fd < 0)
         return fd;
@@ -113,7 +107,7 @@ int tcx_ensure(struct attach *at, struct attach_entry *e, enum direction dir)
     struct attach_link *l = &e->link[dir];
     struct sysbpf_hook h;
     bool changed = false;
-    int r = sysbpf_hook_query(e->ifindex, hook_of(dir), &h);
+    int r = sysbpf_hook_query(e->ifindex, sysbpf_tcx_hook(dir), &h);
 
     if (r < 0)
         return r;
@@ -130,6 +124,7 @@ int tcx_ensure(struct attach *at, struct attach_entry *e, enum direction dir)
     }
     if (r < 0)
         return r;
+    changed = front_watch(at, e, dir, &h, i) || changed;
     r = ensure_pin(at, e, dir);
     return r < 0 ? r : r || changed;
 }
@@ -138,7 +133,7 @@ bool tcx_attached(const struct attach *at, const struct attach_entry *e, enum di
 {
     struct sysbpf_hook h;
 
-    if (e->link[dir].fd < 0 || sysbpf_hook_query(e->ifindex, hook_of(dir), &h) < 0)
+    if (e->link[dir].fd < 0 || sysbpf_hook_query(e->ifindex, sysbpf_tcx_hook(dir), &h) < 0)
         return false;
     int i = sysbpf_hook_find(&h, e->link[dir].id);
     return i >= 0 && h.prog_id[i] == at->prog_id[dir];
@@ -174,10 +169,10 @@ static int verify_link(int fd, uint32_t ifindex, enum direction dir, uint32_t *r
 
     if (r < 0)
         return r;
-    if (info.type != SYSBPF_LINK_TYPE_TCX || info.attach_type != hook_of(dir) ||
+    if (info.type != SYSBPF_LINK_TYPE_TCX || info.attach_type != sysbpf_tcx_hook(dir) ||
         info.ifindex != ifindex)
         return -ENOLINK;
-    r = sysbpf_hook_query(ifindex, hook_of(dir), &h);
+    r = sysbpf_hook_query(ifindex, sysbpf_tcx_hook(dir), &h);
     if (r < 0)
         return r;
     r = sysbpf_hook_find(&h, info.id);

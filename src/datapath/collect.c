@@ -7,8 +7,11 @@
 
 #include "attach.h"
 #include "datapath/datapath.h"
+#include "guard.h"
+#include "netns.h"
 #include "pins.h"
 #include "progs.h"
+#include "set.h"
 
 static const char default_pin_root[] = "/sys/fs/bpf/portward";
 
@@ -23,7 +26,9 @@ static int clear_hooks(const struct pins *p, struct diag *d)
 
     if (in < 0 || out < 0)
         return 0;
-    int r = attach_new(&o, d, &at);
+    int r = guard_remove_pinned(p);
+    if (!r)
+        r = attach_new(&o, d, &at);
     return r < 0 ? r : attach_clear(at);
 }
 
@@ -53,26 +58,32 @@ int datapath_clear_pins(const char *pin_root, uint64_t cookie, struct diag *d)
     return 0;
 }
 
-/* A link is dead when its interface is gone; all of them when the namespace is. */
+/* A link is dead when its interface is gone; all of them when the namespace is. A namespace that
+ * nobody can enter any more is as good as gone: the guard's links alone keep it. */
+static bool is_dead(const struct pins *p)
+{
+    unsigned n, alive;
+    uint32_t netns = set_netns(p);
+
+    if (pins_links(p, &n, &alive) < 0 || n == 0)
+        return false;
+    return alive == 0 || (netns && !netns_is_used(netns));
+}
+
 static int collect(const char *pin_root, uint64_t cookie)
 {
     struct pins p = PINS_INIT;
-    unsigned n, alive;
     int r = pins_name(pin_root, cookie, &p);
 
     /* A lock that we held only to look would turn away an agent that starts just now. */
-    if (!r)
-        r = pins_links(&p, &n, &alive);
-    if (r < 0 || n == 0 || alive > 0)
+    if (r < 0 || !is_dead(&p))
         return 0;
     r = pins_open_existing(pin_root, cookie, &p);
     if (r < 0)
         return 0; /* held, or removed by somebody else */
-    r = pins_links(&p, &n, &alive);
-    if (!r && n > 0 && alive == 0)
-        r = pins_remove(&p) == 0;
+    r = is_dead(&p) && pins_remove(&p) == 0;
     pins_close(&p);
-    return r > 0;
+    return r;
 }
 
 int datapath_collect_dead(const char *pin_root)

@@ -7,13 +7,49 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "images.h"
 
+int counters_new_chunk(void)
+{
+    LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_MMAPABLE);
+    int n_cpus = libbpf_num_possible_cpus();
+
+    if (n_cpus < 0)
+        return n_cpus;
+    return bpf_map_create(BPF_MAP_TYPE_ARRAY, "pw_counters", sizeof(uint32_t),
+                          sizeof(struct pw_counter), (uint32_t)n_cpus * PW_CHUNK_IDS, &o);
+}
+
+static size_t chunk_bytes(const struct counters *c)
+{
+    return (size_t)c->n_cpus * PW_CHUNK_IDS * sizeof(struct pw_counter);
+}
+
 static void close_chunks(struct counters *c, uint32_t n_left)
 {
-    while (c->n > n_left)
-        close_p(&c->chunk[--c->n]);
+    while (c->n > n_left) {
+        c->n--;
+        munmap(c->mapped[c->n], chunk_bytes(c));
+        close_p(&c->chunk[c->n]);
+    }
+}
+
+/* Takes the descriptor. */
+static int add_chunk(struct counters *c, int fd)
+{
+    void *at = mmap(NULL, chunk_bytes(c), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    if (at == MAP_FAILED) {
+        int r = -errno;
+        close(fd);
+        return r;
+    }
+    c->chunk[c->n] = fd;
+    c->mapped[c->n++] = at;
+    return 0;
 }
 
 static int open_chunks(struct counters *c)
@@ -25,7 +61,9 @@ static int open_chunks(struct counters *c)
             return 0;
         if (fd < 0)
             return fd;
-        c->chunk[c->n++] = fd;
+        int r = add_chunk(c, fd);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -37,10 +75,7 @@ int counters_open(int outer_fd, struct counters *ret)
 
     if (n_cpus < 0)
         return n_cpus;
-    *c = (struct counters){.outer_fd = outer_fd, .n_cpus = (unsigned)n_cpus};
-    c->per_cpu = calloc(c->n_cpus, sizeof(*c->per_cpu));
-    if (!c->per_cpu)
-        return -ENOMEM;
+    *c = (struct counters){.outer_fd = outer_fd, .n_cpus = (uint32_t)n_cpus};
     int r = open_chunks(c);
     if (r < 0)
         counters_done(c);
@@ -50,8 +85,6 @@ int counters_open(int outer_fd, struct counters *ret)
 void counters_done(struct counters *c)
 {
     close_chunks(c, 0);
-    free(c->per_cpu);
-    c->per_cpu = NULL;
 }
 
 int counters_grow(struct counters *c, uint32_t n_ids, struct diag *d, struct worker_update *u)
@@ -64,13 +97,12 @@ int counters_grow(struct counters *c, uint32_t n_ids, struct diag *d, struct wor
                          (unsigned)PW_CHUNKS * PW_CHUNK_IDS);
     u->outer_fd = c->outer_fd;
     while (c->n < need) {
-        int fd = bpf_map_create(BPF_MAP_TYPE_PERCPU_ARRAY, "pw_counters", sizeof(uint32_t),
-                                sizeof(struct pw_counter), PW_CHUNK_IDS, NULL);
-        if (fd < 0)
-            return diag_errno(d, fd, "cannot make room for %u counters", n_ids);
-        u->slot[u->n] = c->n;
+        int fd = counters_new_chunk();
+        int r = fd < 0 ? fd : add_chunk(c, fd);
+        if (r < 0)
+            return diag_errno(d, r, "cannot make room for %u counters", n_ids);
+        u->slot[u->n] = c->n - 1;
         u->fd[u->n++] = fd;
-        c->chunk[c->n++] = fd;
     }
     return 0;
 }
@@ -80,42 +112,37 @@ void counters_shrink(struct counters *c)
     close_chunks(c, c->n_before);
 }
 
-/* Chunk and index of an id; -1 if there is no such chunk. */
-static int place(const struct counters *c, uint32_t id, uint32_t *ret_index)
+/* The counter of an id on one CPU; NULL if there is no such chunk. */
+static struct pw_counter *counter_at(const struct counters *c, uint32_t id, uint32_t cpu)
 {
     uint32_t chunk = id >> PW_CHUNK_SHIFT;
 
-    *ret_index = id & (PW_CHUNK_IDS - 1);
-    return chunk < c->n ? c->chunk[chunk] : -1;
+    return chunk < c->n ? &c->mapped[chunk][pw_counter_index(cpu, id)] : NULL;
 }
 
-int counters_read(const struct counters *c, uint32_t first, uint32_t n, struct counter *out)
+void counters_read(const struct counters *c, uint32_t first, uint32_t n, struct counter *out)
 {
     memset(out, 0, n * sizeof(*out));
     for (uint32_t i = 0; i < n; i++) {
-        uint32_t index;
-        int fd = place(c, first + i, &index);
+        for (uint32_t cpu = 0; cpu < c->n_cpus; cpu++) {
+            const struct pw_counter *at = counter_at(c, first + i, cpu);
 
-        if (fd < 0)
-            break;
-        int r = bpf_map_lookup_elem(fd, &index, c->per_cpu);
-        if (r < 0)
-            return r;
-        for (unsigned cpu = 0; cpu < c->n_cpus; cpu++) {
-            out[i].packets += c->per_cpu[cpu].packets;
-            out[i].bytes += c->per_cpu[cpu].bytes;
+            if (!at)
+                return;
+            out[i].packets += __atomic_load_n(&at->packets, __ATOMIC_RELAXED);
+            out[i].bytes += __atomic_load_n(&at->bytes, __ATOMIC_RELAXED);
         }
     }
-    return 0;
 }
 
-int counters_reset(const struct counters *c, uint32_t id)
+void counters_reset(const struct counters *c, uint32_t id)
 {
-    uint32_t index;
-    int fd = place(c, id, &index);
+    for (uint32_t cpu = 0; cpu < c->n_cpus; cpu++) {
+        struct pw_counter *at = counter_at(c, id, cpu);
 
-    if (fd < 0)
-        return 0;
-    memset(c->per_cpu, 0, c->n_cpus * sizeof(*c->per_cpu));
-    return bpf_map_update_elem(fd, &index, c->per_cpu, BPF_ANY);
+        if (!at)
+            return;
+        __atomic_store_n(&at->packets, 0, __ATOMIC_RELAXED);
+        __atomic_store_n(&at->bytes, 0, __ATOMIC_RELAXED);
+    }
 }

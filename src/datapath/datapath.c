@@ -28,8 +28,10 @@ const char *hook_mode_name(enum hook_mode m)
 static void release(struct datapath *dp)
 {
     dp->worker = worker_free(dp->worker);
+    log_close(dp);
     dp->rtnl = rtnl_close(dp->rtnl);
     dp->attach = attach_free(dp->attach);
+    dp->guard = guard_free(dp->guard);
     close_p(&dp->candidate_fd);
     counters_done(&dp->counters);
     set_done(&dp->set);
@@ -132,8 +134,11 @@ static int open_parts(struct datapath *dp, const struct datapath_options *o, str
     if (r < 0)
         return diag_errno(d, r, "cannot start the datapath");
     r = open_hooks(dp, o->hook, d);
-    if (!r)
-        r = open_host(dp, d);
+    if (r < 0)
+        return r;
+    dp->guard_wanted = o->guard;
+    guarding_open(dp);
+    r = open_host(dp, d);
     if (!r)
         r = set_prepare(&dp->pins, &dp->set, d);
     if (r < 0 || dp->waits_beside)
@@ -165,8 +170,10 @@ int datapath_open(const struct datapath_options *o, struct diag *d, struct datap
 
 int datapath_clear(struct datapath *dp, struct diag *d)
 {
+    int rg = dp->guard ? guard_remove(dp->guard, &dp->pins) : guard_remove_pinned(&dp->pins);
     int r = attach_clear(dp->attach);
 
+    r = r ? r : rg;
     release(dp);
     int removed = pins_remove(&dp->pins);
     if (r < 0 || removed < 0)
@@ -207,6 +214,7 @@ int datapath_attach_all(struct datapath *dp, struct diag *d, unsigned *ret_n)
     int error = 0;
 
     dp->attaching = true;
+    (void)guarding_apply(dp); /* what it makes is no repair */
     for (size_t i = 0; i < h->n_ifaces; i++) {
         int r = attach_iface(dp->attach, &h->ifaces[i]);
 
@@ -222,9 +230,27 @@ int datapath_attach_all(struct datapath *dp, struct diag *d, unsigned *ret_n)
     return 0;
 }
 
+void datapath_set_profiles(struct datapath *dp, const struct profile_patterns *l)
+{
+    rtnl_set_profiles(dp->rtnl, l);
+}
+
 int datapath_iface_status(const struct datapath *dp, struct iface_status **ret, size_t *ret_n)
 {
-    return attach_status(dp->attach, ret, ret_n);
+    const struct host *h = datapath_host(dp);
+    int r = attach_status(dp->attach, ret, ret_n);
+
+    for (size_t i = 0; r >= 0 && i < *ret_n; i++) {
+        for (size_t k = 0; k < h->n_ifaces; k++)
+            if (h->ifaces[k].ifindex == (*ret)[i].ifindex)
+                (*ret)[i].profile = h->ifaces[k].profile;
+    }
+    return r;
+}
+
+bool datapath_front_news(struct datapath *dp, struct front_news *ret)
+{
+    return attach_front_news(dp->attach, ret);
 }
 
 int datapath_rtnl_fd(const struct datapath *dp)
@@ -249,7 +275,8 @@ int datapath_reconcile(struct datapath *dp)
 
     if (remade == -EBUSY) /* another agent took the name, and the hooks are its business */
         return 0;
-    n += dp->attaching ? attach_reconcile(dp->attach, datapath_host(dp)) : 0;
+    if (dp->attaching)
+        n += attach_reconcile(dp->attach, datapath_host(dp)) + guarding_apply(dp);
 
     return n + (dp->waits_beside ? 0 : set_repair(&dp->pins, &dp->set));
 }

@@ -100,6 +100,7 @@ int generations_replace_set(struct datapath *dp)
     if (r < 0) /* the old set stays in force, the next flip tries again */
         return r;
     dp->waits_beside = false;
+    (void)guarding_apply(dp); /* datapath_reconcile() tries again */
     return set_take_place(&dp->pins, &dp->set);
 }
 

@@ -36,40 +36,80 @@ static int lpm_key(const struct datapath *dp, const struct local_route *l, union
 
 static int local_set(void *u, const struct local_route *l)
 {
+    struct datapath *dp = u;
     union lpm_key key;
     uint32_t kind = l->kind;
-    int fd = lpm_key(u, l, &key);
+    int fd = lpm_key(dp, l, &key);
+    int r = localhint_add(&dp->hint, dp->set.progs.map[MAP_LOCAL_HINT], l);
 
-    return bpf_map_update_elem(fd, &key, &kind, BPF_ANY);
+    return r < 0 ? r : bpf_map_update_elem(fd, &key, &kind, BPF_ANY);
 }
 
 static int local_del(void *u, const struct local_route *l)
 {
+    struct datapath *dp = u;
     union lpm_key key;
-    int fd = lpm_key(u, l, &key);
+    int fd = lpm_key(dp, l, &key);
     int r = bpf_map_delete_elem(fd, &key);
 
+    if (r < 0 && r != -ENOENT)
+        return r;
+    return localhint_removed(&dp->hint, dp->set.progs.map[MAP_LOCAL_HINT], rtnl_host(dp->rtnl));
+}
+
+/* The copy is never ahead: what is in it is in `ifrole` too. */
+static int write_low(const struct datapath *dp, uint32_t ifindex, struct pw_ifrole role)
+{
+    if (ifindex >= PW_IFROLES_LOW)
+        return 0;
+    return bpf_map_update_elem(dp->set.progs.map[MAP_IFROLE_LOW], &ifindex, &role, BPF_ANY);
+}
+
+static int delete_role(const struct datapath *dp, uint32_t ifindex)
+{
+    int r = write_low(dp, ifindex, (struct pw_ifrole){0});
+
+    if (!r)
+        r = bpf_map_delete_elem(dp->set.progs.map[MAP_IFROLE], &ifindex);
     return r == -ENOENT ? 0 : r;
 }
 
-static int iface_set(void *u, const struct iface *f, bool is_new _unused_)
+static int write_role(const struct datapath *dp, const struct iface *f)
 {
-    struct datapath *dp = u;
     struct pw_ifrole role = {
         .role = (uint8_t)f->role,
         .flags =
             (uint8_t)((f->stacked ? PW_IF_STACKED : 0) | (f->forwarding4 ? PW_IF_FORWARDING4 : 0) |
                       (f->forwarding6 ? PW_IF_FORWARDING6 : 0) |
                       (f->accept_local ? PW_IF_ACCEPT_LOCAL : 0) |
-                      (f->ethernet ? PW_IF_ETHERNET : 0)),
+                      (f->ethernet ? PW_IF_ETHERNET : 0) | (dp->guarded ? PW_IF_GUARDED : 0)),
         .zone = f->zone,
     };
+
+    int r = bpf_map_update_elem(dp->set.progs.map[MAP_IFROLE], &f->ifindex, &role, BPF_ANY);
+
+    return r < 0 ? r : write_low(dp, f->ifindex, role);
+}
+
+int hostmaps_write_roles(const struct datapath *dp)
+{
+    const struct host *h = rtnl_host(dp->rtnl);
+    int r = 0;
+
+    for (size_t i = 0; !r && i < h->n_ifaces; i++)
+        r = write_role(dp, &h->ifaces[i]);
+    return r;
+}
+
+static int iface_set(void *u, const struct iface *f, bool is_new _unused_)
+{
+    struct datapath *dp = u;
 
     if (dp->attaching) {
         /* A failure is kept for the status, and datapath_reconcile() tries again. */
         int r _unused_ = attach_iface(dp->attach, f);
     }
-    return bpf_map_update_elem(dp->set.progs.map[MAP_IFROLE], &f->ifindex, &role, BPF_ANY);
+    return write_role(dp, f);
 }
 
 static int iface_del(void *u, uint32_t ifindex)
@@ -78,8 +118,7 @@ static int iface_del(void *u, uint32_t ifindex)
 
     if (dp->attach)
         attach_forget(dp->attach, ifindex);
-    int r = bpf_map_delete_elem(dp->set.progs.map[MAP_IFROLE], &ifindex);
-    return r == -ENOENT ? 0 : r;
+    return delete_role(dp, ifindex);
 }
 
 const struct rtnl_ops hostmaps_ops = {
@@ -112,8 +151,10 @@ static bool host_has_local(const struct host *h, enum family family, const union
 
 /* Deletes the keys that `keep` refuses. A deletion may make the kernel begin again at the first
  * key, so the walk goes on from a key that stays. */
-static int sweep(int fd, const struct host *h, enum family family)
+static int sweep(const struct datapath *dp, unsigned map, enum family family)
 {
+    const struct host *h = rtnl_host(dp->rtnl);
+    int fd = dp->set.progs.map[map];
     union {
         union lpm_key lpm;
         uint32_t ifindex;
@@ -130,7 +171,7 @@ static int sweep(int fd, const struct host *h, enum family family)
             have_last = true;
             continue;
         }
-        r = bpf_map_delete_elem(fd, &key);
+        r = family == FAMILY_ANY ? delete_role(dp, key.ifindex) : bpf_map_delete_elem(fd, &key);
         if (r < 0 && r != -ENOENT)
             return r;
     }
@@ -139,10 +180,12 @@ static int sweep(int fd, const struct host *h, enum family family)
 
 int hostmaps_remove_stale(struct datapath *dp)
 {
-    const struct host *h = rtnl_host(dp->rtnl);
-    int r = sweep(dp->set.progs.map[MAP_IFROLE], h, FAMILY_ANY);
+    int r = sweep(dp, MAP_IFROLE, FAMILY_ANY);
 
     if (!r)
-        r = sweep(dp->set.progs.map[MAP_LOCAL4], h, FAMILY_4);
-    return r ? r : sweep(dp->set.progs.map[MAP_LOCAL6], h, FAMILY_6);
+        r = sweep(dp, MAP_LOCAL4, FAMILY_4);
+    if (!r)
+        r = sweep(dp, MAP_LOCAL6, FAMILY_6);
+    return r ? r
+             : localhint_rebuild(&dp->hint, dp->set.progs.map[MAP_LOCAL_HINT], rtnl_host(dp->rtnl));
 }

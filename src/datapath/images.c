@@ -19,8 +19,9 @@ int image_map_new(const void *lines, uint32_t n_lines)
 {
     LIBBPF_OPTS(bpf_map_create_opts, o, .map_flags = BPF_F_INNER_MAP | BPF_F_MMAPABLE);
     size_t size = (size_t)n_lines * IMG_LINE_BYTES;
+    uint32_t n_pages = (uint32_t)(((uint64_t)n_lines + IMG_PAGE_LINES - 1) / IMG_PAGE_LINES);
     _cleanup_(close_p) int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "pw_image", sizeof(uint32_t),
-                                               IMG_LINE_BYTES, n_lines, &o);
+                                               IMG_PAGE_BYTES, n_pages, &o);
 
     if (fd < 0)
         return fd;
@@ -52,15 +53,18 @@ int image_map_empty(uint16_t tag_secret)
 
 int image_map_header(int fd, struct img_header *ret)
 {
-    uint32_t line = IMG_HEADER_LINE;
-    struct img_header h;
-    int r = bpf_map_lookup_elem(fd, &line, &h);
+    uint32_t first = 0;
+    union {
+        struct img_header header;
+        uint8_t bytes[IMG_PAGE_BYTES];
+    } page;
+    int r = bpf_map_lookup_elem(fd, &first, &page);
 
     if (r < 0)
         return r;
-    if (h.magic != IMG_MAGIC || h.layout != IMG_LAYOUT)
+    if (page.header.magic != IMG_MAGIC || page.header.layout != IMG_LAYOUT)
         return -EBADMSG;
-    *ret = h;
+    *ret = page.header;
     return 0;
 }
 

@@ -301,7 +301,8 @@ static int count_link(const char *path, const char *name _unused_, void *u)
     _cleanup_(close_p) int fd = bpf_obj_get(path);
 
     c->n++;
-    if (fd >= 0 && sysbpf_link_info(fd, &info) == 0 && info.ifindex != 0)
+    if (fd >= 0 && sysbpf_link_info(fd, &info) == 0 &&
+        (info.ifindex != 0 || info.type == SYSBPF_LINK_TYPE_NETFILTER))
         c->alive++;
     return 0;
 }

@@ -49,7 +49,8 @@ _must_check_ int pins_move(const struct pins *p, const char *from, const char *t
                            const char *name);
 /* Removes <dir>/<sub> with all pins in it (not deeper directories). */
 int pins_remove_sub(const struct pins *p, const char *sub);
-/* Counts the link pins and how many of them are still attached to an interface. */
+/* Counts the link pins and how many of them are still attached to an interface or are the guard's,
+ * which do not tell. */
 _must_check_ int pins_links(const struct pins *p, unsigned *ret_n, unsigned *ret_alive);
 /* Program that a pinned link of this direction runs, as a descriptor; -ENOENT. */
 _must_check_ int pins_link_program(const struct pins *p, const char *direction);

@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "counters.h"
+#include "flow.h"
 #include "image.h"
+#include "record.h"
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
@@ -26,14 +29,20 @@
 enum { LOG_BYTES = 64 * 1024 };
 
 static const char *const map_names[_MAP_MAX] = {
-    [MAP_ROOTS] = "roots",   [MAP_IFROLE] = "ifrole",     [MAP_LOCAL4] = "local4",
-    [MAP_LOCAL6] = "local6", [MAP_COUNTERS] = "counters", [MAP_STATS] = "stats",
+    [MAP_ROOTS] = "roots",           [MAP_IFROLE] = "ifrole",
+    [MAP_IFROLE_LOW] = "ifrole_low", [MAP_LOCAL4] = "local4",
+    [MAP_LOCAL6] = "local6",         [MAP_LOCAL_HINT] = "local_hint",
+    [MAP_COUNTERS] = "counters",     [MAP_STATS] = "stats",
+    [MAP_LOG_RING] = "log_ring",     [MAP_LOG_BUCKETS] = "log_buckets",
+    [MAP_LOG_STATS] = "log_stats",   [MAP_LO_NEW] = "lo_new",
+    [MAP_LO_EST] = "lo_est",         [MAP_RE_NEW] = "re_new",
+    [MAP_RE_EST] = "re_est",         [MAP_STATE_SHARES] = "state_shares",
+    [MAP_STATE_STAMPS] = "st_sk",    [MAP_STATE_WORK] = "state_work",
+    [MAP_STATE_NEXT] = "state_next", [MAP_GUARD_NEXT] = "guard_next",
 };
 static const char *const prog_names[_PROG_MAX] = {
-    [PROG_IN] = "pw_in",
-    [PROG_OUT] = "pw_out",
-    [PROG_TEST_IN] = "test_in",
-    [PROG_TEST_OUT] = "test_out",
+    [PROG_IN] = "pw_in",          [PROG_OUT] = "pw_out",        [PROG_TEST_IN] = "test_in",
+    [PROG_TEST_OUT] = "test_out", [PROG_STATE] = "pw_state_tc", [PROG_FORGET] = "state_forget",
 };
 
 const char *progs_map_name(unsigned map)
@@ -77,6 +86,19 @@ static int reuse_maps(struct classify *s, const struct progs *p)
     return 0;
 }
 
+/* Chunks that are added later must have the size of the template, which depends on the machine.
+ * Stays open until the programs are loaded. */
+static int size_counters(struct classify *s, const struct progs *p, int *ret_fd)
+{
+    if (p->map[MAP_COUNTERS] >= 0) /* taken over */
+        return 0;
+    int fd = counters_new_chunk();
+    if (fd < 0)
+        return fd;
+    *ret_fd = fd;
+    return bpf_map__set_inner_map_fd(skeleton_map(s, MAP_COUNTERS), fd);
+}
+
 static int copy_fd(int fd, int *ret)
 {
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
@@ -103,7 +125,7 @@ static int take_fds(struct classify *s, struct progs *p)
 }
 
 /* The verifier's last words, without its statistics, which begin with "processed". */
-static void quote_log(struct diag *d, int r, char *log)
+void progs_quote_log(struct diag *d, int r, const char *what, char *log)
 {
     char *end = strstr(log, "\nprocessed ");
     char *line;
@@ -112,9 +134,16 @@ static void quote_log(struct diag *d, int r, char *log)
         *end = '\0';
     line = strrchr(log, '\n');
     line = line ? line + 1 : log;
-    diag_errno(d, r, "cannot load the classifier%s%s", *line ? ": " : "", line);
+    diag_errno(d, r, "cannot load the %s%s%s", what, *line ? ": " : "", line);
     if (r == -EPERM)
         diag_hint(d, "run as root");
+}
+
+int progs_go_on(int map, int prog)
+{
+    uint32_t slot = 0;
+
+    return bpf_map_update_elem(map, &slot, &prog, BPF_ANY);
 }
 
 int progs_load(struct progs *p, struct diag *d)
@@ -130,14 +159,19 @@ int progs_load(struct progs *p, struct diag *d)
     _cleanup_(classify_destroyp) struct classify *s = classify__open_opts(&o);
     if (!s)
         return diag_errno(d, errno, "cannot read the classifier's object");
+    _cleanup_(close_p) int chunk = -1;
     int r = reuse_maps(s, p);
+    if (!r)
+        r = size_counters(s, p, &chunk);
     if (!r)
         r = classify__load(s);
     if (r < 0) {
-        quote_log(d, r, log);
+        progs_quote_log(d, r, "classifier", log);
         return r;
     }
     r = take_fds(s, &fresh);
+    if (!r)
+        r = progs_go_on(fresh.map[MAP_STATE_NEXT], fresh.prog[PROG_STATE]);
     if (r < 0) {
         for (unsigned m = 0; m < _MAP_MAX; m++)
             if (p->map[m] < 0)
@@ -150,15 +184,30 @@ int progs_load(struct progs *p, struct diag *d)
     return 0;
 }
 
+enum { FLOW = sizeof(struct pw_flow), ENTRY = sizeof(struct pw_entry) };
 static const struct {
     uint32_t type, key_size, value_size, max_entries;
 } map_shape[_MAP_MAX] = {
     [MAP_ROOTS] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, PW_ROOTS},
     [MAP_IFROLE] = {BPF_MAP_TYPE_HASH, 4, sizeof(struct pw_ifrole), 0},
+    [MAP_IFROLE_LOW] = {BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pw_ifrole), PW_IFROLES_LOW},
     [MAP_LOCAL4] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pw_lpm4), 4, 0},
     [MAP_LOCAL6] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pw_lpm6), 4, 0},
+    [MAP_LOCAL_HINT] = {BPF_MAP_TYPE_ARRAY, 4, PW_HINT_WORDS * sizeof(uint64_t), 2},
     [MAP_COUNTERS] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, PW_CHUNKS},
     [MAP_STATS] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 2 * PW_STAT_MAX},
+    [MAP_LOG_RING] = {BPF_MAP_TYPE_RINGBUF, 0, 0, PW_LOG_RING_BYTES},
+    [MAP_LOG_BUCKETS] = {BPF_MAP_TYPE_ARRAY, 4, sizeof(struct pw_bucket), PW_BUCKETS},
+    [MAP_LOG_STATS] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, PW_LOG_STATS},
+    [MAP_LO_NEW] = {BPF_MAP_TYPE_LRU_HASH, FLOW, ENTRY, PW_NEW_MAX},
+    [MAP_LO_EST] = {BPF_MAP_TYPE_HASH, FLOW, ENTRY, PW_EST_MAX},
+    [MAP_RE_NEW] = {BPF_MAP_TYPE_LRU_HASH, FLOW, ENTRY, PW_NEW_MAX},
+    [MAP_RE_EST] = {BPF_MAP_TYPE_HASH, FLOW, ENTRY, PW_EST_MAX},
+    [MAP_STATE_SHARES] = {BPF_MAP_TYPE_LRU_HASH, sizeof(struct pw_share), 4, PW_SHARES_MAX},
+    [MAP_STATE_STAMPS] = {BPF_MAP_TYPE_SK_STORAGE, 4, sizeof(struct pw_stamp), 0},
+    [MAP_STATE_WORK] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, PW_WORK_BYTES, 0},
+    [MAP_STATE_NEXT] = {BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1},
+    [MAP_GUARD_NEXT] = {BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1},
 };
 
 bool progs_map_fits(int fd, unsigned map)

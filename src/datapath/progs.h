@@ -4,8 +4,30 @@
 #pragma once
 #include "base/diag.h"
 
-enum { MAP_ROOTS, MAP_IFROLE, MAP_LOCAL4, MAP_LOCAL6, MAP_COUNTERS, MAP_STATS, _MAP_MAX };
-enum { PROG_IN, PROG_OUT, PROG_TEST_IN, PROG_TEST_OUT, _PROG_MAX };
+enum {
+    MAP_ROOTS,
+    MAP_IFROLE,
+    MAP_IFROLE_LOW,
+    MAP_LOCAL4,
+    MAP_LOCAL6,
+    MAP_LOCAL_HINT,
+    MAP_COUNTERS,
+    MAP_STATS,
+    MAP_LOG_RING,
+    MAP_LOG_BUCKETS,
+    MAP_LOG_STATS,
+    MAP_LO_NEW, /* the tables of `keep state` in the order of bpf/flow.h */
+    MAP_LO_EST,
+    MAP_RE_NEW,
+    MAP_RE_EST,
+    MAP_STATE_SHARES,
+    MAP_STATE_STAMPS,
+    MAP_STATE_WORK,
+    MAP_STATE_NEXT,
+    MAP_GUARD_NEXT,
+    _MAP_MAX
+};
+enum { PROG_IN, PROG_OUT, PROG_TEST_IN, PROG_TEST_OUT, PROG_STATE, PROG_FORGET, _PROG_MAX };
 
 struct progs {
     int map[_MAP_MAX];
@@ -24,4 +46,8 @@ const char *progs_prog_name(unsigned prog);
 _must_check_ int progs_load(struct progs *p, struct diag *d);
 /* Whether this descriptor is a map that the programs can use as number `map`. */
 bool progs_map_fits(int fd, unsigned map);
+/* Makes prog the one that goes on with what the programs of a hook hand over by this map. */
+_must_check_ int progs_go_on(int map, int prog);
+/* A refusal to load `what`, with the last line of the verifier's log, which is cut. */
+void progs_quote_log(struct diag *d, int r, const char *what, char *log);
 void progs_done(struct progs *p);

@@ -15,6 +15,7 @@ _Static_assert((int)PW_DROP_FILTER == (int)DROP_FILTER && (int)PW_DROP_NO_SA == 
                    (int)PW_DROP_TRUNCATED_L4 == (int)DROP_TRUNCATED_L4 &&
                    (int)PW_DROP_TINY_FRAGMENT == (int)DROP_TINY_FRAGMENT &&
                    (int)PW_DROP_FRAGMENT == (int)DROP_FRAGMENT &&
+                   (int)PW_DROP_STATE_EXPIRED == (int)DROP_STATE_EXPIRED &&
                    (int)PW_DROP_TIMED_BLOCK == (int)DROP_TIMED_BLOCK &&
                    (int)PW_DROP_INTERNAL == (int)DROP_INTERNAL &&
                    (int)PW_DROP_MARTIAN == (int)DROP_MARTIAN &&
@@ -103,12 +104,14 @@ int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generatio
 
 int datapath_counters(struct datapath *dp, uint32_t first, uint32_t n, struct counter *out)
 {
-    return counters_read(&dp->counters, first, n, out);
+    counters_read(&dp->counters, first, n, out);
+    return 0;
 }
 
 int datapath_counter_reset(struct datapath *dp, uint32_t id)
 {
-    return counters_reset(&dp->counters, id);
+    counters_reset(&dp->counters, id);
+    return log_forget(dp, id);
 }
 
 int datapath_stats(struct datapath *dp, enum direction dir, uint64_t *ret_passed,

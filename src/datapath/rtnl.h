@@ -34,8 +34,10 @@ void rtnl_closep(struct rtnl **r);
 
 int rtnl_fd(const struct rtnl *r); /* readable = call rtnl_process() */
 /* Sorted: interfaces by ifindex, prefixes by family, address, length. Valid until the next
- * rtnl_process() or rtnl_resync(). `profile` is left PROFILE_NONE for the agent. */
+ * rtnl_process() or rtnl_resync(). */
 const struct host *rtnl_host(const struct rtnl *r);
+/* Interfaces have these profiles from now on; before the first call none has one. */
+void rtnl_set_profiles(struct rtnl *r, const struct profile_patterns *l);
 
 /* Reads what is pending and reports it through the ops. *ret_changes: HOST_CHANGED_* of
  * datapath.h, or 0. It is set even if the result is negative. */

@@ -50,7 +50,8 @@ struct rtnl {
     size_t n_clients, cap_clients;
     struct route_set routes; /* of the local tables, types of enum local_kind only */
     struct route_set fresh;  /* being dumped */
-    bool forwarding6_all;    /* what IPv6 forwarding of every interface hangs on */
+    struct profile_patterns profiles;
+    bool forwarding6_all; /* what IPv6 forwarding of every interface hangs on */
     bool accept_local_all;
     bool lost;         /* messages are missing: dump everything */
     bool routes_dirty; /* routes may be gone without a message: dump routes */

@@ -99,6 +99,7 @@ static struct iface derive(const struct rtnl *r, const struct link *l)
     };
 
     memcpy(f.name, m->name, sizeof(f.name));
+    f.profile = profile_patterns_find(&r->profiles, f.name);
     f.dhcp4 = f.role != IFACE_NONE && has_dhcp(r, f.ifindex, FAMILY_4);
     f.dhcp6 = f.role != IFACE_NONE && has_dhcp(r, f.ifindex, FAMILY_6);
     return f;
@@ -114,7 +115,8 @@ static bool iface_eq(const struct iface *a, const struct iface *b)
     return a->ifindex == b->ifindex && !strcmp(a->name, b->name) && a->role == b->role &&
            a->stacked == b->stacked && a->ethernet == b->ethernet &&
            a->forwarding4 == b->forwarding4 && a->forwarding6 == b->forwarding6 &&
-           a->accept_local == b->accept_local && a->zone == b->zone && dhcp_eq(a, b);
+           a->accept_local == b->accept_local && a->zone == b->zone && a->profile == b->profile &&
+           dhcp_eq(a, b);
 }
 
 static void refresh(struct rtnl *r, size_t i, bool is_new)
@@ -142,6 +144,12 @@ void links_refresh_all(struct rtnl *r)
 {
     for (size_t i = 0; i < r->host.n_ifaces; i++)
         refresh(r, i, false);
+}
+
+void rtnl_set_profiles(struct rtnl *r, const struct profile_patterns *l)
+{
+    r->profiles = *l;
+    links_refresh_all(r);
 }
 
 static int insert(struct rtnl *r, size_t i, uint32_t ifindex)

@@ -9,13 +9,14 @@
 #include <unistd.h>
 
 #include "images.h"
+#include "netns.h"
 
 enum { META_MAGIC = 0x50574d31 /* "PWM1" */ };
 struct meta {
     uint32_t magic;
     uint32_t layout; /* IMG_LAYOUT of all maps */
     uint32_t tag_secret;
-    uint32_t _zero;
+    uint32_t netns; /* inode of the network namespace, 0 = not known */
 };
 static const char meta_name[] = "meta";
 
@@ -37,9 +38,20 @@ static int read_meta(const struct pins *pins, int *ret_fd, struct meta *ret)
     return 0;
 }
 
+uint32_t set_netns(const struct pins *pins)
+{
+    struct meta m;
+    _cleanup_(close_p) int fd = -1;
+
+    return read_meta(pins, &fd, &m) < 0 ? 0 : m.netns;
+}
+
 static int make_meta(uint16_t tag_secret)
 {
-    struct meta m = {.magic = META_MAGIC, .layout = IMG_LAYOUT, .tag_secret = tag_secret};
+    struct meta m = {.magic = META_MAGIC,
+                     .layout = IMG_LAYOUT,
+                     .tag_secret = tag_secret,
+                     .netns = netns_inode()};
     uint32_t key = 0;
     _cleanup_(close_p) int fd =
         bpf_map_create(BPF_MAP_TYPE_ARRAY, "pw_meta", sizeof(key), sizeof(m), 1, NULL);

@@ -26,6 +26,8 @@ struct set {
 /* Loads the programs, on top of the pinned maps if they fit. Pins nothing. */
 _must_check_ int set_open(const struct pins *pins, struct diag *d, struct set *ret);
 void set_done(struct set *s);
+/* Inode of the network namespace of these pins; 0 = not known. */
+uint32_t set_netns(const struct pins *pins);
 /* Pins the set below next/. */
 _must_check_ int set_prepare(const struct pins *pins, const struct set *s, struct diag *d);
 /* Moves the pins from next/ to their places, pin by pin, `meta` last: whoever comes after a crash

@@ -19,6 +19,15 @@ struct attr_link_create {
 };
 _Static_assert(sizeof(struct attr_link_create) == 32, "kernel ABI");
 
+/* bpf_attr.link_create for netfilter (Linux 6.4). */
+struct attr_netfilter_link {
+    uint32_t prog_fd, target_fd, attach_type, flags;
+    uint32_t pf, hook;
+    int32_t priority;
+    uint32_t netfilter_flags;
+};
+_Static_assert(sizeof(struct attr_netfilter_link) == 32, "kernel ABI");
+
 /* bpf_attr.link_update. */
 struct attr_link_update {
     uint32_t link_fd, new_prog_fd, flags, old_prog_fd;
@@ -50,6 +59,44 @@ int sysbpf_tcx_link(int prog_fd, uint32_t ifindex, uint32_t attach_type)
     };
 
     return sys_bpf(BPF_LINK_CREATE, &a, sizeof(a));
+}
+
+int sysbpf_netfilter_link(int prog_fd, uint32_t pf, uint32_t hook, int32_t priority)
+{
+    struct attr_netfilter_link a = {
+        .prog_fd = (uint32_t)prog_fd,
+        .attach_type = SYSBPF_NETFILTER,
+        .pf = pf,
+        .hook = hook,
+        .priority = priority,
+    };
+
+    return sys_bpf(BPF_LINK_CREATE, &a, sizeof(a));
+}
+
+bool sysbpf_has_netfilter(void)
+{
+    /* mov r0, 1; exit */
+    static const uint64_t code[] = {0x00000001000000b7, 0x0000000000000095};
+    struct {
+        uint32_t prog_type, insn_cnt;
+        uint64_t insns, license;
+        uint32_t log_level, log_size;
+        uint64_t log_buf;
+        uint32_t kern_version, prog_flags;
+        char prog_name[16];
+        uint32_t prog_ifindex, expected_attach_type;
+    } a = {
+        .prog_type = SYSBPF_PROG_TYPE_NETFILTER,
+        .insn_cnt = ARRAY_SIZE(code),
+        .insns = (uintptr_t)code,
+        .license = (uintptr_t) "GPL",
+        .prog_name = "pw_probe",
+        .expected_attach_type = SYSBPF_NETFILTER,
+    };
+    _cleanup_(close_p) int fd = sys_bpf(BPF_PROG_LOAD, &a, sizeof(a));
+
+    return fd >= 0;
 }
 
 int sysbpf_link_update(int link_fd, int prog_fd)
@@ -85,13 +132,16 @@ int sysbpf_link_info(int link_fd, struct sysbpf_link_info *ret)
 
     if (r < 0)
         return r;
-    bool tcx = w[0] == SYSBPF_LINK_TYPE_TCX;
+    bool tcx = w[0] == SYSBPF_LINK_TYPE_TCX, nf = w[0] == SYSBPF_LINK_TYPE_NETFILTER;
     *ret = (struct sysbpf_link_info){
         .type = w[0],
         .id = w[1],
         .prog_id = w[2],
         .ifindex = tcx ? w[4] : 0,
         .attach_type = tcx ? w[5] : 0,
+        .pf = nf ? w[4] : 0,
+        .hook = nf ? w[5] : 0,
+        .priority = nf ? (int32_t)w[6] : 0,
     };
     return 0;
 }
@@ -131,6 +181,11 @@ int sysbpf_hook_query(uint32_t ifindex, uint32_t attach_type, struct sysbpf_hook
     h.revision = a.revision;
     *ret = h;
     return 0;
+}
+
+uint32_t sysbpf_tcx_hook(enum direction dir)
+{
+    return dir == DIR_IN ? SYSBPF_TCX_INGRESS : SYSBPF_TCX_EGRESS;
 }
 
 int sysbpf_hook_find(const struct sysbpf_hook *h, uint32_t link_id)

@@ -7,11 +7,15 @@
  * the old header does not know TCX. All functions return 0 or a descriptor, else -errno. */
 #pragma once
 #include "base/util.h"
+#include "model/packet.h"
 
 enum {
     SYSBPF_TCX_INGRESS = 46, /* attach types, Linux 6.6 */
     SYSBPF_TCX_EGRESS = 47,
     SYSBPF_LINK_TYPE_TCX = 11,
+    SYSBPF_PROG_TYPE_NETFILTER = 32, /* Linux 6.4 */
+    SYSBPF_NETFILTER = 45,           /* attach type */
+    SYSBPF_LINK_TYPE_NETFILTER = 10,
     SYSBPF_F_BEFORE = 1 << 3,
     /* Verdicts. NEXT has the value of TC_ACT_UNSPEC and DROP that of TC_ACT_SHOT, so that one
      * program serves TCX and clsact. */
@@ -25,6 +29,12 @@ enum {
  * namespace. Returns the link's descriptor (close-on-exec). -EINVAL: this kernel has no TCX;
  * -EEXIST: the same program is attached there already; -ENODEV: no such interface. */
 _must_check_ int sysbpf_tcx_link(int prog_fd, uint32_t ifindex, uint32_t attach_type);
+/* Attaches a netfilter program to a hook (NF_INET_*) of a family (NFPROTO_*) of the caller's
+ * network namespace, which lives as long as the link. -EBUSY: something has this priority at this
+ * hook already. Such a link takes no other program later. */
+_must_check_ int sysbpf_netfilter_link(int prog_fd, uint32_t pf, uint32_t hook, int32_t priority);
+/* Whether the kernel knows such programs (Linux 6.4). */
+bool sysbpf_has_netfilter(void);
 /* Puts another program into a link: one pointer store for packets, no gap. -ENOLINK: the link
  * is detached (its interface is gone or somebody detached it). */
 _must_check_ int sysbpf_link_update(int link_fd, int prog_fd);
@@ -38,6 +48,9 @@ struct sysbpf_link_info {
     /* The next two only for TCX, else 0. */
     uint32_t ifindex; /* in whatever namespace the interface is; 0 = detached */
     uint32_t attach_type;
+    /* Only for netfilter, else 0. They stay when the link is detached. */
+    uint32_t pf, hook;
+    int32_t priority;
 };
 _must_check_ int sysbpf_link_info(int link_fd, struct sysbpf_link_info *ret);
 
@@ -58,5 +71,7 @@ struct sysbpf_hook {
 };
 /* -EINVAL: this kernel has no TCX. */
 _must_check_ int sysbpf_hook_query(uint32_t ifindex, uint32_t attach_type, struct sysbpf_hook *ret);
+/* The TCX hook of a direction. */
+uint32_t sysbpf_tcx_hook(enum direction dir);
 /* Position of a link in the chain, 0 = first; -ENOENT. */
 int sysbpf_hook_find(const struct sysbpf_hook *h, uint32_t link_id);

@@ -88,6 +88,7 @@ void match_everything(const struct query *q, match_visitor *visit, void *arg)
         struct origin o = {
             .tier = ef->filter->override ? TIER_OVERRIDE : TIER_ORDINARY,
             .layer = ef->layer,
+            .connection = ef->connection,
             .index = i,
             .failsafe = SIZE_MAX,
             .deadline_ns = ef->deadline_ns,

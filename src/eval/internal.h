@@ -34,6 +34,7 @@ typedef void match_visitor(void *arg, const struct match *m);
 struct origin {
     enum tier tier;
     enum layer layer;
+    enum connection connection;
     size_t index;
     const char *entry;
     size_t failsafe;

@@ -55,26 +55,30 @@ static const struct iface *iface_of_zone(const struct host *h, uint8_t zone)
     return NULL;
 }
 
-/* An interface that nobody knows, or without a profile, is public. */
-static bool place_matches(const struct query *q, const struct filter *f)
+/* An interface without a profile is public. Of one that nobody knows yet the worst is assumed:
+ * whatever blocks somewhere blocks there, and nothing that permits somewhere permits. */
+static bool place_matches(const struct query *q, const struct filter *f, enum connection c)
 {
     const struct iface *i = iface_of_zone(q->e->host, q->p->meta.zone);
-    if (f->interface && (!i || strcmp(f->interface, i->name)))
-        return false;
-    if (f->profile == PROFILE_NONE)
+    if (!f->interface && f->profile == PROFILE_NONE && c == CONNECTION_ALL)
         return true;
-    enum profile here = i && i->profile != PROFILE_NONE ? i->profile : PROFILE_PUBLIC;
-    return f->profile == here;
+    if (!i)
+        return filter_effect(f) != ACTION_PERMIT;
+    if (f->interface && strcmp(f->interface, i->name))
+        return false;
+    if (f->profile != PROFILE_NONE && f->profile != iface_profile(i))
+        return false;
+    return c == CONNECTION_ALL || (c == CONNECTION_DIALUP) == ifname_is_dialup(i->name);
 }
 
-static bool expansion_matches(const struct query *q, const struct filter *f,
+static bool expansion_matches(const struct query *q, const struct filter *f, const struct origin *o,
                               const struct expansion *x)
 {
     const struct packet *p = q->p;
     return addr_matches(x->src, p->family, p->src, q->src_me) &&
            addr_matches(x->dst, p->family, p->dst, q->dst_me) && protocol_matches(f, p) &&
            port_matches(x->sport, p, p->sport) && port_matches(x->dport, p, p->dport) &&
-           place_matches(q, f);
+           place_matches(q, f, o->connection);
 }
 
 /* What the action means for this packet. A security path satisfies negotiate. `inpass` accepts
@@ -96,7 +100,7 @@ static bool action_blocks(const struct filter *f, const struct packet *p)
 static void visit_expansion(const struct query *q, const struct filter *f, const struct origin *o,
                             const struct expansion *x, match_visitor *visit, void *arg)
 {
-    if (!expansion_matches(q, f, x))
+    if (!expansion_matches(q, f, o, x))
         return;
     bool past = o->deadline_ns && q->now_ns >= o->deadline_ns;
     struct match m = {

@@ -111,23 +111,33 @@ static bool same_tuple(const struct packet *a, const struct packet *b)
 }
 
 /* The exact reversed tuple; for ICMP the reply to the echo. */
-static bool is_answer(const struct packet *p, const struct packet *forward)
+static bool is_reversed(const struct packet *p, const struct packet *forward)
 {
     struct packet reversed = *forward;
     reversed.src = forward->dst;
     reversed.dst = forward->src;
     reversed.sport = forward->dport;
     reversed.dport = forward->sport;
-    if (p->later_fragment || !same_tuple(p, &reversed) || is_opening_syn(p))
+    if (p->later_fragment || !same_tuple(p, &reversed))
         return false;
     return !is_icmp(p) || is_echo(p, /* reply= */ true);
 }
 
-/* An error about a packet that was let through goes back to the sender of that packet. */
-static bool is_error_about(const struct packet *p, const struct packet *quoted,
-                           const struct packet *forward)
+static bool is_answer(const struct packet *p, const struct packet *forward)
 {
-    return quoted && is_icmp_error(p) && ip_eq(p->dst, forward->src) && same_tuple(quoted, forward);
+    return !is_opening_syn(p) && is_reversed(p, forward);
+}
+
+/* An error goes back to the sender of what it quotes: a packet that was let through, or an answer
+ * to one. */
+static bool is_error_about(const struct packet *p, const struct packet *quoted,
+                           const struct packet *forward, bool of_answer)
+{
+    if (!quoted || !is_icmp_error(p) || !ip_eq(p->dst, quoted->src))
+        return false;
+    if (of_answer)
+        return is_reversed(quoted, forward); /* an error quotes no TCP flags */
+    return same_tuple(quoted, forward) && (!is_icmp(quoted) || is_echo(quoted, false));
 }
 
 static void forget(struct eval_state *s, size_t i)
@@ -167,7 +177,7 @@ static int remember(struct eval_state *s, const struct packet *p, const struct v
                     uint64_t now_ns)
 {
     struct conversation *c = NULL;
-    for (size_t i = 0; i < s->n && !c; i++)
+    for (size_t i = 0; i < s->n && !c && !p->later_fragment; i++)
         if (same_tuple(&s->v[i].forward, p) && (!is_icmp(p) || is_echo(p, false)))
             c = &s->v[i];
     if (!c && !may_open(p))
@@ -199,7 +209,7 @@ static bool beats(const struct verdict *block, const struct verdict *permit)
 
 /* The filters say block. Changes *ret if conversation i lets the packet pass all the same. */
 static void ask_conversation(struct eval_state *s, size_t i, const struct effective *e,
-                             uint64_t now_ns, struct verdict *ret)
+                             const struct packet *p, uint64_t now_ns, struct verdict *ret)
 {
     struct conversation *c = &s->v[i];
     if (c->epoch != s->epoch) {
@@ -215,8 +225,20 @@ static void ask_conversation(struct eval_state *s, size_t i, const struct effect
     if (beats(ret, &c->permit))
         return;
     c->last_seen_ns = now_ns;
-    c->answered = true;
+    c->answered = c->answered || !is_icmp_error(p);
     *ret = c->permit;
+}
+
+/* The conversation that the packet belongs to; s->n if there is none. */
+static size_t find(const struct eval_state *s, const struct packet *p, const struct packet *quoted)
+{
+    for (size_t i = 0; i < s->n; i++)
+        if (is_answer(p, &s->v[i].forward) || is_error_about(p, quoted, &s->v[i].forward, false))
+            return i;
+    for (size_t i = 0; i < s->n; i++)
+        if (is_error_about(p, quoted, &s->v[i].forward, true))
+            return i;
+    return s->n;
 }
 
 int eval_state_packet(struct eval_state *s, const struct effective *e, const struct packet *p,
@@ -230,13 +252,9 @@ int eval_state_packet(struct eval_state *s, const struct effective *e, const str
             return r;
     }
     bool by_filter = v.block && v.decider == DECIDED_FILTER && v.reason != DROP_NO_SA;
-    for (size_t i = 0; by_filter && i < s->n; i++) {
-        const struct packet *forward = &s->v[i].forward;
-        if (is_answer(p, forward) || is_error_about(p, quoted, forward)) {
-            ask_conversation(s, i, e, now_ns, &v);
-            break;
-        }
-    }
+    size_t i = by_filter ? find(s, p, quoted) : s->n;
+    if (i < s->n)
+        ask_conversation(s, i, e, p, now_ns, &v);
     *ret = v;
     return 0;
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* model/filter.c: life, equality and validity of filters.
- * Every constructor of filters (parser, importers, directory) ends in filter_validate();
- * whoever puts filters in force asks filter_check_enforceable() first, so that nothing is half
- * enforced. */
+ * Every constructor of filters (parser, importers, directory) ends in filter_validate(). */
 #include "model/filter.h"
 
 #include <errno.h>
@@ -188,24 +186,6 @@ int filter_validate(const struct filter *f, struct diag *d)
         (r = check_families(f, d)) < 0 || (r = check_names(f, d)) < 0)
         return r;
     return check_lengths(f, d);
-}
-
-int filter_check_enforceable(const struct filter *f, struct diag *d)
-{
-    const char *what = NULL;
-    if (f->keep_state)
-        what = "keep state";
-    else if (f->log)
-        what = "log";
-    else if (f->interface)
-        what = "on IFNAME";
-    else if (f->profile != PROFILE_NONE)
-        what = "profile";
-    if (!what)
-        return 0;
-    int r = diag_fail_at(d, DIAG_NOT_ENFORCED, f->at, "not enforced here: %s", what);
-    diag_hint(d, "this build enforces block and permit by address, protocol and port");
-    return r;
 }
 
 enum action filter_effect(const struct filter *f)

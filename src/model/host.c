@@ -5,7 +5,13 @@
 #include "model/host.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <string.h>
+
+#include "base/limits.h"
+
+_Static_assert(ARRAY_SIZE(((struct profile_patterns *)0)->v) == LIMIT_PROFILE_PATTERNS,
+               "host.h repeats the limit");
 
 void host_done(struct host *h)
 {
@@ -44,4 +50,41 @@ int host_copy(const struct host *h, struct host *ret)
                          .n_ifaces = h->n_ifaces,
                          .cap_ifaces = h->n_ifaces};
     return 0;
+}
+
+enum profile iface_profile(const struct iface *i)
+{
+    return i->profile == PROFILE_NONE ? PROFILE_PUBLIC : i->profile;
+}
+
+bool ifname_is_dialup(const char *name)
+{
+    return strncmp(name, "ppp", 3) == 0 || strncmp(name, "wwan", 4) == 0;
+}
+
+/* How exactly it names an interface: a plain name beats every pattern. */
+static size_t exactness(const char *pattern)
+{
+    size_t n = 0;
+    for (const char *c = pattern; *c; c++)
+        n += *c != '*' && *c != '?';
+    return strpbrk(pattern, "*?") ? n : SIZE_MAX;
+}
+
+enum profile profile_patterns_find(const struct profile_patterns *l, const char *ifname)
+{
+    enum profile best = PROFILE_NONE;
+    size_t best_exactness = 0;
+    for (unsigned i = 0; i < l->n; i++) {
+        const struct profile_pattern *p = &l->v[i];
+        size_t exact = exactness(p->name);
+        if (fnmatch(p->name, ifname, FNM_NOESCAPE) != 0)
+            continue;
+        if (best == PROFILE_NONE || exact > best_exactness ||
+            (exact == best_exactness && p->profile > best)) {
+            best = p->profile;
+            best_exactness = exact;
+        }
+    }
+    return best;
 }

@@ -147,37 +147,6 @@ size_t policy_n_filters(const struct policy *p)
     return n;
 }
 
-/* Names the rule in a message that names what is not enforced. */
-static void add_rule_name(struct diag *d, const struct rule *r)
-{
-    if (!d)
-        return;
-    size_t len = strlen(d->message);
-    (void)format_into(d->message + len, sizeof(d->message) - len, " (rule '%s')", r->name);
-}
-
-int policy_check_enforceable(const struct policy *p, struct diag *d)
-{
-    for (size_t i = 0; i < p->n_rules; i++) {
-        const struct rule *r = &p->rules[i];
-        if (r->inactive)
-            continue;
-        int err = 0;
-        if (r->connection != CONNECTION_ALL) {
-            err = diag_fail_at(d, DIAG_NOT_ENFORCED, r->at, "not enforced here: connection %s",
-                               connection_name(r->connection));
-            diag_hint(d, "this build enforces rules for all connections only");
-        }
-        for (size_t k = 0; err == 0 && k < r->n_filters; k++)
-            err = filter_check_enforceable(&r->filters[k], d);
-        if (err < 0) {
-            add_rule_name(d, r);
-            return err;
-        }
-    }
-    return 0;
-}
-
 void policy_list_done(struct policy_list *l)
 {
     for (size_t i = 0; i < l->n; i++)

@@ -239,9 +239,38 @@ static void print_icmp(const struct set_list *l, struct strbuf *out)
 
 /* --- place --- */
 
+static void add_names_of_profiles(unsigned mask, struct strbuf *out)
+{
+    const char *between = " profile ";
+    for (unsigned p = PROFILE_DOMAIN; p <= PROFILE_PUBLIC && mask != BOX_LAN; p++) {
+        if (mask & BOX_PROFILE(p, false)) {
+            (void)strbuf_addf(out, "%s%s", between, profile_name((enum profile)p));
+            between = ",";
+        }
+    }
+}
+
+/* named: the names of the interfaces say already what connection they are. */
+static void add_profiles(unsigned profiles, bool named, struct strbuf *out)
+{
+    unsigned lan = profiles & BOX_LAN, dialup = profiles >> PROFILE_PUBLIC & BOX_LAN;
+    if (named)
+        lan = dialup = lan | dialup;
+    add_names_of_profiles(lan ? lan : dialup, out);
+    if (lan == dialup)
+        return;
+    (void)strbuf_add(out, lan ? " connection lan" : " connection dialup");
+    if (!lan || !dialup)
+        return;
+    (void)strbuf_add(out, " or");
+    add_names_of_profiles(dialup, out);
+    (void)strbuf_add(out, " connection dialup");
+}
+
 static void print_place(const struct set_term *t, const struct packetset *s, struct strbuf *out)
 {
     const struct box *k = &t->key;
+    bool named = k->if_last < s->n_names;
     if (k->if_first > 0 || k->if_last < s->n_names) {
         bool others = k->if_last == s->n_names; /* interfaces without a name here */
         (void)strbuf_add(out, others ? " on any but " : " on ");
@@ -253,15 +282,7 @@ static void print_place(const struct set_term *t, const struct packetset *s, str
             between = ",";
         }
     }
-    if (k->profiles == BOX_PROFILES)
-        return;
-    const char *between = " profile ";
-    for (unsigned p = PROFILE_DOMAIN; p <= PROFILE_PUBLIC; p++) {
-        if (k->profiles >> p & 1) {
-            (void)strbuf_addf(out, "%s%s", between, profile_name((enum profile)p));
-            between = ",";
-        }
-    }
+    add_profiles(k->profiles, named, out);
 }
 
 /* --- lines --- */

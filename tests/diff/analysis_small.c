@@ -10,7 +10,11 @@
 #include "analysis.h"
 #include "eval/eval.h"
 
-enum { FILTERS = 9, POINTS = 60000 };
+/* Places: the interface that filters name, others of both kinds of connection, each in every
+ * profile. */
+static const char *const ifnames[] = {"eth0", "ppp1", "eth1"};
+
+enum { FILTERS = 9, PROFILES = 3, PLACES = PROFILES * ARRAY_SIZE(ifnames), POINTS = 90000 };
 
 /* Bounds: 10.0.0.0 to 10.0.0.3 and 2001:db8:: to 2001:db8::1. */
 static const uint64_t cells4[] = {0x09ffffff, 0x0a000000, 0x0a000001,
@@ -32,7 +36,7 @@ struct small {
     size_t n_filters;
     struct filter_settings settings;
     struct host inside, outside; /* every address is this host's, none is */
-    struct iface ifaces[6];
+    struct iface ifaces[PLACES];
     struct local_route all[2];
     struct point *points;
     size_t n_points;
@@ -130,6 +134,7 @@ static int random_filter(struct small *s, struct filter *f)
         f->interface = one_in(r, 2) ? strdup("eth0") : NULL;
         f->profile = f->interface ? PROFILE_NONE : PROFILE_PRIVATE;
     }
+    f->guid.b[14] = s->places ? (uint8_t)rng_below(r, _CONNECTION_MAX) : 0; /* see take() */
     int err = random_l4(r, f);
     return err < 0 ? err : filter_validate(f, NULL);
 }
@@ -189,7 +194,7 @@ static void make_points(struct small *s)
     static const unsigned classes[] = {CLASS_TO_ME, CLASS_FROM_ME, CLASS_OTHER};
     unsigned n4 = ARRAY_SIZE(cells4), n6 = ARRAY_SIZE(cells6);
     s->n_points = 0;
-    for (unsigned c = 0; c < 3 * (s->places ? 6u : 1u); c++) {
+    for (unsigned c = 0; c < 3 * (s->places ? PLACES : 1u); c++) {
         for (unsigned i = 0; i < n4 * n4 + n6 * n6; i++) {
             struct packet p = {.family = i < n4 * n4 ? FAMILY_4 : FAMILY_6, .hop_limit = 64};
             unsigned k = i < n4 * n4 ? i : i - n4 * n4;
@@ -211,13 +216,13 @@ static int verdict_at(const struct small *s, const struct effective *e, const st
 
 static void make_hosts(struct small *s)
 {
-    static const enum profile profiles[] = {PROFILE_DOMAIN, PROFILE_PRIVATE, PROFILE_PUBLIC};
+    static const enum profile profiles[PROFILES] = {PROFILE_DOMAIN, PROFILE_PRIVATE, PROFILE_PUBLIC};
     for (unsigned i = 0; i < ARRAY_SIZE(s->ifaces); i++) {
         s->ifaces[i] = (struct iface){.ifindex = i + 2,
                                       .role = IFACE_NORMAL,
                                       .zone = (uint8_t)(i + 1),
-                                      .profile = profiles[i % 3]};
-        memcpy(s->ifaces[i].name, i < 3 ? "eth0" : "eth1", 5);
+                                      .profile = profiles[i % PROFILES]};
+        snprintf(s->ifaces[i].name, sizeof(s->ifaces[i].name), "%s", ifnames[i / PROFILES]);
     }
     s->all[0] = (struct local_route){.family = FAMILY_4, .kind = LOCAL_UNICAST};
     s->all[1] = (struct local_route){.family = FAMILY_6, .kind = LOCAL_UNICAST};
@@ -323,7 +328,9 @@ static bool fate_is_right(struct analysis *a, const struct effective *e,
     a->dead[FINDING_NEVER_WINS] += never;
     a->dead[FINDING_CONFLICT] += lost;
     if (filter_effect(f) == ACTION_NEGOTIATE) { /* its exemption of IKE goes with it */
-        bool empty = f->src.kind == ADDR_ME && f->dst.kind == ADDR_ME;
+        bool nowhere = f->interface && e->v[i].connection != CONNECTION_ALL &&
+                       (e->v[i].connection == CONNECTION_DIALUP) != ifname_is_dialup(f->interface);
+        bool empty = nowhere || (f->src.kind == ADDR_ME && f->dst.kind == ADDR_ME);
         return !redundant && !never && (!shadowed || empty);
     }
     if (!fate->decides)
@@ -367,6 +374,7 @@ static void take(struct small *s, struct effective *e, struct effective_filter *
     for (size_t i = from; i < from + n; i++)
         v[e->n++] =
             (struct effective_filter){.filter = &s->f[i],
+                                      .connection = (enum connection)s->f[i].guid.b[14],
                                       .layer = (enum layer)(i % 2 ? LAYER_LOCAL : LAYER_DYNAMIC),
                                       .counter_id = COUNTER_NONE};
 }

@@ -33,6 +33,17 @@ static uint64_t boot_time_ns(void *self)
     return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
+static void set_profiles(struct kernel *k, struct rng *r)
+{
+    static const char *const names[] = {"pwd0", "pwd*", "ppp*", "pwp?", "lo"};
+    struct profile_patterns l = {.n = rng_below(r, ARRAY_SIZE(names) + 1)};
+    for (unsigned i = 0; i < l.n; i++) {
+        snprintf(l.v[i].name, sizeof(l.v[i].name), "%s", names[i]);
+        l.v[i].profile = (enum profile)(PROFILE_DOMAIN + rng_below(r, 3));
+    }
+    datapath_set_profiles(k->dp, &l);
+}
+
 static int host_of_kernel(void *self, struct rng *r, const struct host **ret)
 {
     struct kernel *k = self;
@@ -44,6 +55,7 @@ static int host_of_kernel(void *self, struct rng *r, const struct host **ret)
         err = datapath_rtnl_process(k->dp, &changes);
         if (err < 0)
             return err;
+        set_profiles(k, r);
     }
     *ret = datapath_host(k->dp);
     return 0;
@@ -67,7 +79,8 @@ static int install(void *self, const struct effective *e)
     struct kernel *k = self;
     struct compile_options o = {.generation = ++k->generation,
                                 .seed = k->generation * 0x9e3779b97f4a7c15ULL,
-                                .tag_secret = datapath_tag_secret(k->dp)};
+                                .tag_secret = datapath_tag_secret(k->dp),
+                                .merge = k->generation % 2 ? MERGE_FORCED : MERGE_NEVER};
     _cleanup_(image_done) struct image image = {0};
     int err = compile_image(e, &o, &k->d, &image, NULL);
     if (err < 0)

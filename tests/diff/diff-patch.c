@@ -65,7 +65,8 @@ static struct effective current(struct state *s)
 static int compile_now(struct patched *c, struct state *s)
 {
     struct compile_options o = {.generation = ++c->generation,
-                                .seed = c->generation * 0x9e3779b97f4a7c15ULL};
+                                .seed = c->generation * 0x9e3779b97f4a7c15ULL,
+                                .merge = c->generation % 2 ? MERGE_FORCED : MERGE_NEVER};
     struct effective e = current(s);
     struct image image;
     int err = compile_image(&e, &o, &c->d, &image, &c->stats);

@@ -148,6 +148,7 @@ static int run_policy(struct run *run)
     r = gen_policy_new(&run->rng, host, b->now_ns(b->self), &p);
     if (r < 0)
         return r;
+    gen_policy_places(&run->rng, p);
     while ((r = b->install(b->self, &p->e)) == -E2BIG && p->e.n > 1)
         gen_policy_halve(p);
     if (r == -E2BIG)

@@ -43,7 +43,8 @@ int kernel_ns_enter(void)
     if (err < 0)
         return err;
     return run_batch("link set lo up\nlink add pwd0 type veth peer pwp0\n"
-                     "link add pwd1 type veth peer pwp1\n");
+                     "link add pwd1 type veth peer pwp1\n"
+                     "link add ppp0 type veth peer ppp1\n");
 }
 
 static int set_forwarding(bool on)

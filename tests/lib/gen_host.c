@@ -52,7 +52,8 @@ static int add_iface(struct rng *r, struct host *h)
         return err;
     struct iface *i = &h->ifaces[h->n_ifaces];
     *i = (struct iface){.ifindex = (uint32_t)h->n_ifaces + 2, .role = IFACE_NORMAL};
-    snprintf(i->name, sizeof(i->name), "if%u", i->ifindex);
+    snprintf(i->name, sizeof(i->name), "%s%u", once_in(r, 4) ? "ppp" : "if", i->ifindex);
+    i->profile = (enum profile)rng_below(r, _PROFILE_MAX);
     i->zone = once_in(r, 8) ? 0 : (uint8_t)(h->n_ifaces + 1);
     i->dhcp4 = once_in(r, 3);
     i->dhcp6 = once_in(r, 3);

@@ -214,7 +214,9 @@ struct packet gen_packet(struct rng *r, const struct gen_policy *p)
     else
         draw_discovery(r, p, &pk);
     const struct host *h = p->e.host;
-    if (h->n_ifaces && !once_in(r, 8))
+    if (once_in(r, 12))
+        pk.meta.zone = (uint8_t)rng_next(r); /* mostly one that nobody knows */
+    else if (h->n_ifaces && !once_in(r, 8))
         pk.meta.zone = h->ifaces[rng_below(r, (uint32_t)h->n_ifaces)].zone;
     pk.meta.accept_local = once_in(r, 8);
     pk.meta.judged = once_in(r, 24);

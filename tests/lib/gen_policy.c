@@ -309,8 +309,10 @@ static int print_settings(const struct effective *e, struct strbuf *out)
         strbuf_addf(out, "local %s/%d %s\n", text, route->prefix_len, kinds[route->kind]);
     }
     for (size_t i = 0; i < e->host->n_ifaces; i++)
-        strbuf_addf(out, "interface %s zone %d dhcp4 %d dhcp6 %d\n", e->host->ifaces[i].name,
-                    e->host->ifaces[i].zone, e->host->ifaces[i].dhcp4, e->host->ifaces[i].dhcp6);
+        strbuf_addf(out, "interface %s zone %d profile %s dhcp4 %d dhcp6 %d\n",
+                    e->host->ifaces[i].name, e->host->ifaces[i].zone,
+                    profile_name(e->host->ifaces[i].profile), e->host->ifaces[i].dhcp4,
+                    e->host->ifaces[i].dhcp6);
     return out->error;
 }
 
@@ -321,8 +323,9 @@ int gen_policy_print(const struct effective *e, struct strbuf *out)
         const struct effective_filter *ef = &e->v[i];
         char guid[GUID_TEXT_BYTES];
         guid_print(&ef->filter->guid, guid);
-        strbuf_addf(out, "%zu %c guid %.8s counter %d deadline %llu: ", i, layer_letter(ef->layer),
-                    guid, (int)ef->counter_id, (unsigned long long)ef->deadline_ns);
+        strbuf_addf(out, "%zu %c guid %.8s counter %d deadline %llu connection %s: ", i,
+                    layer_letter(ef->layer), guid, (int)ef->counter_id,
+                    (unsigned long long)ef->deadline_ns, connection_name(ef->connection));
         err = text_print_filter(ef->filter, out);
         strbuf_add_char(out, '\n');
     }

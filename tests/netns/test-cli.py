@@ -126,7 +126,6 @@ FAILURES = ((1, ["policy", "show", "nope"]), (1, ["policy", "assign", "nope"]),
             (1, ["policy", "delete", "nope"]), (1, ["rule", "delete", "nope", "r"]),
             (1, ["rule", "add", "nope", "r", "block", "tcp"]), (1, ["delete", "d99"]),
             (1, ["list", "--policy", "nope"]), (1, ["counters", "--policy", "nope"]),
-            (7, ["block", "tcp", "log"]), (7, ["permit", "tcp", "keep", "state"]),
             (1, ["explain", "in", "tcp", "from", "1.2.3.4", "to", "me", "port", "1", "on", "x9"]),
             (2, ["policy", "unassign"]), (2, ["blok"]), (2, ["block", "--nope"]),
             (7, ["policy", "load", "bad.pw"]), (1, ["policy", "load", "none.pw"]))

@@ -74,7 +74,7 @@ def attached(net):
     """Kinds of our hooks that stand at s0."""
     tc = inside(net, "tc", "filter", "show", "dev", "s0", "ingress")
     kinds = {"clsact"} if "portward" in tc else set()
-    return kinds | ({"tcx"} if list(net.pins.glob("link/*")) else set())
+    return kinds | ({"tcx"} if list(net.pins.glob("link/[0-9]*")) else set())
 
 
 class Flood:

@@ -17,6 +17,8 @@ def dump_maps(net):
     dumps = {}
     for pin in sorted(p for p in (net.pins).rglob("*") if p.is_file() and "map" in p.parts):
         shown = json.loads(run(["bpftool", "-j", "map", "show", "pinned", str(pin)]).stdout)
+        if shown["type"] in ("ringbuf", "sk_storage"):  # they cannot be dumped
+            continue
         dumps[pin.name] = run(["bpftool", "-j", "map", "dump", "pinned", str(pin)]).stdout
         if shown["type"].endswith("_of_maps"):
             for entry in json.loads(dumps[pin.name]):

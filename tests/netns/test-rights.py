@@ -33,7 +33,7 @@ PEOPLE = (
 # Each verb with words that get as far as the agent; the codes are those of somebody who may.
 READ = (
     ((0, 6), "status"), ((0,), "list"), ((0,), "list", "--all"), ((0,), "policy", "list"),
-    ((0,), "policy", "show", "P"), ((0,), "counters"), ((0,), "policy", "history"),
+    ((0,), "policy", "show", "P"), ((0,), "counters"), ((0,), "state", "list"), ((0,), "policy", "history"),
     ((0,), "policy", "save", "P", "FILE", "-y"), ((0, 6), "policy", "check", "P"),
     ((0,), "policy", "diff", "P", "P"), ((0,), "config", "show"), ((0,), "export", "text", "P"),
     ((0,), "explain", "in", "udp", "from", "192.168.1.2", "to", "me", "port", "9"),
@@ -44,7 +44,7 @@ CHANGE = (
     ((1,), "delete", "d9999"), ((0,), "flush"), ((0,), "policy", "load", "-", "--replace"),
     ((0,), "policy", "assign", "P"), ((0,), "rule", "add", "P", "new", "block in udp port 10"),
     ((0,), "rule", "delete", "P", "new"), ((0,), "policy", "unassign", "-y"),
-    ((1,), "policy", "delete", "none"), ((0,), "counters", "--reset"),
+    ((1,), "policy", "delete", "none"), ((0,), "counters", "--reset"), ((0,), "state", "delete", "all"),
     ((0,), "config", "reset", "mpp.rate"), ((0,), "policy", "rollback", "P@1"),
     ((0,), "block", "in", "udp", "port", "7", "--dry-run"), ((6,), "import", "reg", "REG"),
     ((6,), "import", "auto", "REG", "--dry-run"), ((0,), "compat", "ipseccmd", "-u"),

@@ -119,6 +119,11 @@ def successes(a):
         for live in ([], ["--live"]):
             a.ask("explain", "explain", *packet.split(), *live, words=1)
     a.ask("status", "status", words=1)
+    a.ask("permit", "permit", "out", "udp", "to", C4, "port", "53", "keep", "state", code=0)
+    a.net.send_udp("S", S4, C4, 53, 1)
+    a.ask("flows", "state", "list", code=0, words=1)
+    a.ask("flows-delete", "state", "delete", C4, "--dry-run", code=0, words=1)
+    a.ask("flows-delete", "state", "delete", "all", code=0, words=1)
     a.ask("settings", "config", "show", code=0)
     a.ask("settings", "config", "show", "filter.exempt", code=0)
     a.ask("batch", "config", "reset", "filter.exempt", code=0)
@@ -227,7 +232,7 @@ def failures(a):
 
 def without_agent(a, commands):
     samples = {"policy save": ["x", "/nonexistent/y.pw"], "policy check": ["x"],
-               "policy diff": ["x", "y"], "policy rollback": ["x"], "policy load": ["-"], "policy show": ["x"], "policy assign": ["x"],
+               "policy diff": ["x", "y"], "policy rollback": ["x"], "state delete": ["all"], "policy load": ["-"], "policy show": ["x"], "policy assign": ["x"],
                "policy delete": ["x"], "policy unassign": ["-y"], "rule delete": ["x", "y"],
                "rule add": ["x", "y", "block in udp port 1"], "delete": ["d1"],
                "config reset": ["filter.exempt"], "compat": ["ipseccmd", "-f", "[*=0:1:UDP]"],

@@ -3,105 +3,22 @@
  * tests of the datapath alone.
  *   pw-attach [--pin-root DIR] [--hook auto|tcx|clsact] [--detach] FILE
  *   pw-attach [--pin-root DIR] --clear
- * Prints "ready" once the packets obey. Then it stays, follows interfaces and addresses, and on
- * SIGTERM prints the counter of each filter and removes everything; with --detach it ends at once
- * and leaves everything pinned. Filters that name an interface or a profile are refused by
- * compile, as in the agent. */
+ * Prints "ready" once the packets obey, and the milliseconds that each step took. Then it stays,
+ * follows interfaces and addresses, and on SIGTERM prints the counter of each filter and removes
+ * everything; with --detach it ends at once and leaves everything pinned. Filters that name an
+ * interface or a profile are refused by compile, as in the agent. */
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "base/limits.h"
-#include "compile/compile.h"
-#include "datapath/datapath.h"
-#include "text/text.h"
+#include "enforce.h"
 
-enum { WORKER_WAIT_MS = 10000, RECONCILE_MS = 500 };
-
-struct enforced {
-    struct policy_list policies;
-    struct effective_filter *v;
-    size_t n, cap;
-    struct filter_settings settings;
-};
-
-static int read_policies(const char *path, struct policy_list *ret)
-{
-    _cleanup_free_ char *text = malloc(LIMIT_POLICY_TEXT_BYTES);
-    struct diag_list dl = {0};
-    FILE *f = text ? fopen(path, "re") : NULL;
-
-    if (!f) {
-        fprintf(stderr, "pw-attach: %s: %s\n", path, strerror(errno));
-        return -EIO;
-    }
-    size_t len = fread(text, 1, LIMIT_POLICY_TEXT_BYTES, f);
-    fclose(f);
-    int r = text_parse_policies(text, len, &dl, ret);
-    for (unsigned i = 0; i < dl.n; i++)
-        fprintf(stderr, "%s:%u: %s\n", path, dl.d[i].span[0].line, dl.d[i].message);
-    return r;
-}
-
-/* Every filter of every active rule, in order; its number is its handle, counter and GUID. */
-static int collect(struct enforced *e)
-{
-    filter_settings_init(&e->settings);
-    for (size_t i = 0; i < e->policies.n; i++) {
-        struct policy *p = e->policies.v[i];
-        for (size_t j = 0; j < p->n_rules; j++) {
-            struct rule *rule = &p->rules[j];
-            for (size_t k = 0; !rule->inactive && k < rule->n_filters; k++) {
-                struct filter *f = &rule->filters[k];
-                if (array_reserve(&e->v, &e->cap, e->n + 1, sizeof(*e->v)) < 0)
-                    return -ENOMEM;
-                f->handle = (uint32_t)e->n + 1;
-                for (unsigned b = 0; b < 4; b++)
-                    f->guid.b[12 + b] = (uint8_t)(f->handle >> (24 - 8 * b));
-                e->v[e->n] = (struct effective_filter){
-                    .filter = f, .layer = LAYER_LOCAL, .counter_id = (uint32_t)e->n};
-                e->n++;
-            }
-        }
-    }
-    return 0;
-}
-
-static int wait_for_worker(struct datapath *dp)
-{
-    struct pollfd p = {.fd = datapath_worker_fd(dp), .events = POLLIN};
-
-    return poll(&p, 1, WORKER_WAIT_MS) == 1 ? datapath_worker_process(dp) : -ETIMEDOUT;
-}
-
-static int enforce(struct datapath *dp, const struct enforced *e, struct diag *d)
-{
-    struct effective eff = {
-        .v = e->v, .n = e->n, .settings = &e->settings, .host = datapath_host(dp)};
-    struct compile_options o = {.generation = datapath_generation(dp) + 1,
-                                .tag_secret = datapath_tag_secret(dp)};
-    _cleanup_(image_done) struct image img = {0};
-    unsigned n_ifaces;
-
-    if (getrandom(&o.seed, sizeof(o.seed), 0) != sizeof(o.seed))
-        return -errno;
-    int r = compile_image(&eff, &o, d, &img, NULL);
-    if (r == 0)
-        r = datapath_attach_all(dp, d, &n_ifaces);
-    if (r == 0)
-        r = datapath_candidate(dp, &img, (uint32_t)e->n, d);
-    if (r == 0)
-        r = wait_for_worker(dp);
-    if (r == 0)
-        r = datapath_flip(dp, d);
-    return r == 0 ? wait_for_worker(dp) : r;
-}
+enum { RECONCILE_MS = 500 };
 
 /* Until SIGTERM or SIGINT. */
 static int stay(struct datapath *dp, int signal_fd)
@@ -147,6 +64,7 @@ static void print_counters(struct datapath *dp, size_t n)
 static int run(const struct datapath_options *o, const char *file, bool detach, struct diag *d)
 {
     struct enforced e = {0};
+    struct enforce_times t = {0};
     struct datapath *dp = NULL;
     sigset_t set;
 
@@ -157,15 +75,15 @@ static int run(const struct datapath_options *o, const char *file, bool detach, 
     int signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
     int r = signal_fd < 0 ? -errno : 0;
     if (r == 0 && file)
-        r = read_policies(file, &e.policies);
-    if (r == 0)
-        r = collect(&e);
+        r = enforced_read(file, &e, &t);
     if (r == 0)
         r = datapath_open(o, d, &dp);
     if (r == 0 && file) {
-        r = enforce(dp, &e, d);
+        r = enforced_install(dp, &e, d, &t);
         if (r == 0) {
             printf("ready hook %s\n", hook_mode_name(datapath_hook(dp)));
+            printf("ms parse %.2f compile %.2f attach %.2f install %.2f\n", t.parse, t.compile,
+                   t.attach, t.install);
             fflush(stdout);
         }
         if (r == 0 && !detach) {
@@ -178,8 +96,7 @@ static int run(const struct datapath_options *o, const char *file, bool detach, 
         datapath_close(dp);
     else if (dp && datapath_clear(dp, r == 0 ? d : &ignored) < 0)
         r = r ? r : -EIO;
-    free(e.v);
-    policy_list_done(&e.policies);
+    enforced_done(&e);
     return r;
 }
 

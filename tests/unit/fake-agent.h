@@ -235,6 +235,15 @@ void agent_forget(struct agent *a, uint64_t id)
         }
 }
 
+int agent_flows(struct agent *a _unused_, struct diag *d _unused_, struct agent_flows *ret)
+{
+    *ret = (struct agent_flows){0};
+    return 0;
+}
+void agent_flows_done(struct agent_flows *l)
+{
+    free(l->v);
+}
 int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
                struct agent_filters *ret)
 {

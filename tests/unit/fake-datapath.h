@@ -33,6 +33,8 @@ static struct {
     uint64_t left_candidate;      /* of an agent that was killed */
     unsigned polls;
     struct counter counters[FAKE_COUNTERS];
+    struct flow flows[8];
+    unsigned n_flows;
     unsigned n_flips, n_abandoned;
     /* what goes wrong */
     bool lie, refuse_open;
@@ -40,7 +42,10 @@ static struct {
     int candidate_error, flip_error, worker_error; /* errno */
     void (*at_flip)(void);
     void (*at_host)(void);
-    int late_error; /* of the worker after the flip has happened */
+    int late_error;           /* of the worker after the flip has happened */
+    struct log_record record; /* that so often is in the ring */
+    unsigned n_records;
+    struct log_stats log;
     struct host host;
     struct iface iface;
     struct local_route routes[2];
@@ -83,7 +88,7 @@ static void fake_image_copy(const struct effective *e, uint64_t generation, stru
 }
 
 /* Everything that survives agents is forgotten: a reboot. */
-static void fake_reset(void)
+static void _unused_ fake_reset(void)
 {
     fake_image_done(&fake.active);
     fake.adopted = fake.lie = fake.refuse_open = fake.slow_worker = false;
@@ -97,7 +102,7 @@ static void fake_reset(void)
 }
 
 /* Whether the image in force blocks a packet. */
-static bool fake_blocks(const char *packet)
+static bool _unused_ fake_blocks(const char *packet)
 {
     struct packet_text t = {0};
     struct diag d = {0};
@@ -162,6 +167,24 @@ const char *hook_mode_name(enum hook_mode m _unused_)
 {
     return "tcx";
 }
+int datapath_log_read(struct datapath *dp _unused_, unsigned max, datapath_log_fn *fn, void *ctx)
+{
+    unsigned n = fake.n_records < max ? fake.n_records : max;
+    for (unsigned i = 0; i < n; i++)
+        fn(ctx, &fake.record);
+    fake.n_records -= n;
+    return (int)n;
+}
+int datapath_log_stats(struct datapath *dp _unused_, struct log_stats *ret)
+{
+    *ret = fake.log;
+    return 0;
+}
+void datapath_set_profiles(struct datapath *dp _unused_, const struct profile_patterns *l)
+{
+    for (size_t i = 0; i < fake.host.n_ifaces; i++)
+        fake.host.ifaces[i].profile = profile_patterns_find(l, fake.host.ifaces[i].name);
+}
 const struct host *datapath_host(const struct datapath *dp _unused_)
 {
     if (fake.at_host)
@@ -179,10 +202,28 @@ int datapath_iface_status(const struct datapath *dp _unused_, struct iface_statu
     struct iface_status *s = calloc(1, sizeof(*s));
     if (!s)
         return -ENOMEM;
-    *s = (struct iface_status){2, "eth0", IFACE_NORMAL, true, true, 0};
+    *s = (struct iface_status){.ifindex = 2,
+                               .name = "eth0",
+                               .role = IFACE_NORMAL,
+                               .attached_in = true,
+                               .attached_out = true};
     *ret = s;
     *ret_n = 1;
     return 0;
+}
+int datapath_beside(unsigned max_ms _unused_, struct beside **ret, size_t *ret_n)
+{
+    *ret = NULL;
+    *ret_n = 0;
+    return 0;
+}
+void datapath_guard_status(const struct datapath *dp _unused_, struct guard_status *ret)
+{
+    *ret = (struct guard_status){.state = GUARD_ON};
+}
+bool datapath_front_news(struct datapath *dp _unused_, struct front_news *ret _unused_)
+{
+    return false;
 }
 int datapath_rtnl_fd(const struct datapath *dp)
 {
@@ -316,6 +357,28 @@ int datapath_counters(struct datapath *dp _unused_, uint32_t first, uint32_t n, 
 {
     for (uint32_t i = 0; i < n; i++)
         out[i] = first + i < FAKE_COUNTERS ? fake.counters[first + i] : (struct counter){0, 0};
+    return 0;
+}
+int datapath_flows(const struct datapath *dp _unused_, flow_visitor *visit, void *arg)
+{
+    int r = 0;
+    for (unsigned i = 0; i < fake.n_flows && r == 0; i++)
+        r = visit(arg, &fake.flows[i]);
+    return r;
+}
+int datapath_flow_delete(struct datapath *dp _unused_, const struct flow *f)
+{
+    for (unsigned i = 0; i < fake.n_flows; i++)
+        if (memcmp(&fake.flows[i], f, sizeof(*f)) == 0) {
+            fake.flows[i] = fake.flows[--fake.n_flows];
+            return 0;
+        }
+    return -ENOENT;
+}
+int datapath_flows_sweep(struct datapath *dp _unused_, bool wanted _unused_,
+                         struct flow_counts *ret)
+{
+    *ret = (struct flow_counts){.n = {fake.n_flows}};
     return 0;
 }
 int datapath_counter_reset(struct datapath *dp _unused_, uint32_t id)

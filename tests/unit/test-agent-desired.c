@@ -124,30 +124,6 @@ static void test_counters_stay(void **state _unused_)
     assert_int_equal(y->e.v[1].counter_id, x->e.v[2].counter_id);
 }
 
-static void refused(const char *text, const char *message)
-{
-    struct layers l = {0};
-    struct desired *x = NULL;
-    struct diag d = {0};
-    filter_settings_init(&l.settings);
-    assert_int_equal(layers_set_policy(&l, ASSIGN_LOCAL, policy_of(text, 1)), 0);
-    assert_true(desired_build(&l, &host, ids, &d, &x) < 0);
-    counter_ids_rollback(ids);
-    assert_null(x);
-    assert_int_equal(d.code, DIAG_NOT_ENFORCED);
-    if (!strstr(d.message, message))
-        fail_msg("'%s' does not say '%s'", d.message, message);
-    layers_done(&l);
-    assert_int_equal(counter_ids_limit(ids) == 0 || !counter_ids_owner(ids, 0), 1);
-}
-
-static void test_not_enforceable(void **state _unused_)
-{
-    refused("policy \"x\" { rule \"r\" permit out udp to 192.0.2.1 port 53 keep state }",
-            "keep state");
-    refused("policy \"x\" { rule \"ok\" block in rule \"r\" block in log }", "log");
-}
-
 /* Digest of the sample after a change of it. */
 static void digest_of(void (*change)(struct layers *), uint64_t ret[2])
 {
@@ -239,15 +215,35 @@ static void test_host(void **state _unused_)
     uint64_t base[2], other[2], print;
     host = (struct host){.ifaces = &eth, .n_ifaces = 1};
     digest_of(NULL, base);
-    print = host_print(&host);
+    print = host_print(&host, false);
     eth.forwarding4 = true; /* maps only, no image depends on it */
     digest_of(NULL, other);
     assert_memory_equal(base, other, sizeof(base));
-    assert_true(print == host_print(&host));
+    assert_true(print == host_print(&host, false));
     eth.dhcp4 = true;
     digest_of(NULL, other);
     assert_memory_not_equal(base, other, sizeof(base));
-    assert_true(print != host_print(&host));
+    assert_true(print != host_print(&host, false));
+}
+
+/* Of interfaces that nobody asks for, nothing is in the image. */
+static void test_places(void **state _unused_)
+{
+    struct iface eth = {.ifindex = 2, .name = "eth0", .zone = 1};
+    host = (struct host){.ifaces = &eth, .n_ifaces = 1};
+    uint64_t without = host_print(&host, false), with = host_print(&host, true);
+    assert_true(without != with);
+    eth.name[3] = '1';
+    assert_true(without == host_print(&host, false) && with != host_print(&host, true));
+    with = host_print(&host, true);
+    eth.profile = PROFILE_PUBLIC; /* the same as none */
+    assert_true(with == host_print(&host, true));
+    eth.profile = PROFILE_PRIVATE;
+    assert_true(without == host_print(&host, false) && with != host_print(&host, true));
+    with = host_print(&host, true);
+    eth.zone = 2;
+    assert_true(without == host_print(&host, false) && with != host_print(&host, true));
+    host = (struct host){0};
 }
 
 int main(void)
@@ -255,9 +251,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_layers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_counters_stay, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_not_enforceable, setup, teardown),
         cmocka_unit_test_setup_teardown(test_digest, setup, teardown),
         cmocka_unit_test_setup_teardown(test_host, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_places, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,7 +221,7 @@ static void test_plan_is_bounded(void **state _unused_)
 {
     for (size_t n = 1; n <= LIMIT_EFFECTIVE_FILTERS; n = n * 3 + 1) {
         for (int all = 0; all < 2; all++) {
-            struct selftest_plan p = selftest_plan(n, all ? n : 1);
+            struct selftest_plan p = selftest_plan(n, all ? n : 1, n);
             uint64_t work = (uint64_t)(p.n_corners + p.n_random) * n;
             assert_true(work <= 51000000);
             if (!all)
@@ -233,6 +233,29 @@ static void test_plan_is_bounded(void **state _unused_)
                 assert_true(p.n_random >= 100);
         }
     }
+}
+
+/* What near_of() leaves out matches nothing: the evaluator says the same with and without it. */
+static void test_near_is_enough(void **state _unused_)
+{
+    struct rng r = {seed_of_test()};
+    _cleanup_(near_done) struct near near = {0};
+    unsigned n_decided = 0;
+    size_t n_looked = 0;
+    assert_int_equal(near_build(&near, &e), 0);
+    for (unsigned i = 0; i < 20000; i++) {
+        struct packet p = probe_random(e.v[rng_below(&r, (uint32_t)e.n)].filter,
+                                       e.v[rng_below(&r, (uint32_t)e.n)].filter, &host, &r);
+        struct effective some;
+        assert_int_equal(near_of(&near, &p, &some), 0);
+        struct verdict a = eval_packet(&e, &p, 1), b = eval_packet(&some, &p, 1);
+        assert_true(a.block == b.block && a.reason == b.reason && a.decider == b.decider &&
+                    a.counter_id == b.counter_id && a.weight == b.weight);
+        n_decided += a.decider == DECIDED_FILTER;
+        n_looked += some.n;
+    }
+    assert_true(n_decided > 4000);
+    assert_true(n_looked < 20000 * e.n); /* it does leave some out */
 }
 
 /* Every corner of a filter lies inside or exactly one beside each of its bounds. */
@@ -269,13 +292,10 @@ static void test_expansions(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_agreement),
-        cmocka_unit_test(test_lies),
-        cmocka_unit_test(test_empty),
-        cmocka_unit_test(test_plan_is_bounded),
-        cmocka_unit_test(test_fresh_is_always_asked),
-        cmocka_unit_test(test_corners),
-        cmocka_unit_test(test_expansions),
+        cmocka_unit_test(test_agreement),      cmocka_unit_test(test_lies),
+        cmocka_unit_test(test_empty),          cmocka_unit_test(test_plan_is_bounded),
+        cmocka_unit_test(test_near_is_enough), cmocka_unit_test(test_fresh_is_always_asked),
+        cmocka_unit_test(test_corners),        cmocka_unit_test(test_expansions),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -243,7 +243,6 @@ static void test_try_fails_alike(void **state _unused_)
 {
     static const struct agent_change cases[] = {
         {.kind = AGENT_FILTER_ADD, .text = "block in tcp prot 445"},
-        {.kind = AGENT_FILTER_ADD, .text = "block in tcp port 445 log"},
         {.kind = AGENT_FLUSH, .if_generation = 99},
         {.kind = AGENT_POLICY_LOAD, .text = "policy \"P\" { rule \"a\" block in udp }"},
         {.kind = AGENT_POLICY_LOAD, .text = "policy"},
@@ -300,30 +299,6 @@ static void test_rollback(void **state _unused_)
     assert_true(h.v[0].generation > 0);
 }
 
-/* A revision that this build cannot enforce does not come into force. */
-static void test_rollback_refused(void **state _unused_)
-{
-    start();
-    load("policy \"P\" { rule \"a\" block in udp log }");
-    load(SMB);
-    assign("P");
-    struct answer a = request(
-        &(struct agent_change){.kind = AGENT_POLICY_ROLLBACK, .policy = "P", .revision = 1});
-    assert_int_equal(a.code, DIAG_NOT_ENFORCED);
-    struct agent_text_query q = {.name = "P"};
-    struct diag d = {0};
-    char *text, name[256];
-    uint32_t revision;
-    assert_int_equal(agent_policy_text(agent, &q, &d, &text, name, &revision), 0);
-    assert_int_equal(revision, 2);
-    free(text);
-    q.revision = 1;
-    assert_int_equal(agent_policy_text(agent, &q, &d, &text, name, &revision), 0);
-    assert_int_equal(revision, 1);
-    assert_non_null(strstr(text, "log"));
-    free(text);
-}
-
 static void test_if_generation(void **state _unused_)
 {
     start();
@@ -368,12 +343,52 @@ static void test_trail(void **state _unused_)
     assert_true(h.v[2].generation > 0);
 }
 
+/* The list names the filter of each flow; a deletion takes those of an address. */
+static void test_flows(void **state _unused_)
+{
+    start();
+    load("policy \"K\" { rule \"dns\" permit out udp port 53 keep state }");
+    assign("K");
+    uint32_t id = agent->in_force->e.v[0].counter_id;
+    for (uint64_t i = 0; i < 4; i++)
+        fake.flows[fake.n_flows++] = (struct flow){.table = FLOW_OUT_ANSWERED,
+                                                   .family = FAMILY_4,
+                                                   .src = {.lo = 0xc0000201},
+                                                   .dst = {.lo = 0xc0000235 + i / 2},
+                                                   .proto = PROTO_UDP,
+                                                   .out = true,
+                                                   .counter_id = i ? id : id + 77};
+    struct diag d = {0};
+    struct agent_flows l = {0};
+    assert_int_equal(agent_flows(agent, &d, &l), 0);
+    assert_int_equal(l.n, 4);
+    assert_int_equal(l.total, 4);
+    assert_null(l.v[0].filter.text); /* its permit is gone */
+    assert_string_equal(l.v[1].filter.rule, "dns");
+    assert_string_equal(l.v[1].filter.policy, "K");
+    agent_flows_done(&l);
+    struct agent_change c = {.kind = AGENT_STATE_DELETE, .text = "192.0.2.54", .dry_run = true};
+    assert_int_equal(request(&c).err, 0);
+    assert_int_equal(fake.n_flows, 4);
+    c.dry_run = false;
+    assert_int_equal(request(&c).err, 0);
+    assert_int_equal(fake.n_flows, 2);
+    c.text = "192.0.2.9";
+    assert_int_equal(request(&c).err, 0);
+    assert_int_equal(fake.n_flows, 2);
+    c.text = "me";
+    assert_int_equal(request(&c).code, DIAG_USAGE);
+    c.text = "all";
+    assert_int_equal(request(&c).err, 0);
+    assert_int_equal(fake.n_flows, 0);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(try_block),        T(try_policies),  T(try_fails_alike), T(rollback),
-        T(rollback_refused), T(if_generation), T(trail),
+        T(try_block),     T(try_policies), T(try_fails_alike), T(rollback),
+        T(if_generation), T(trail),        T(flows),
     };
 #undef T
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -310,40 +310,11 @@ static void test_rules(void **state _unused_)
     assert_string_equal(a.change, "replaced");
     assert_true(a.flipped);
     list_is(a.id);
-    a = rule("s", "permit in tcp port 22 keep state", false);
-    assert_int_equal(a.code, DIAG_NOT_ENFORCED);
-    list_is("s2");
-    struct diag d = {0};
-    char *text, name[256];
-    uint32_t revision;
-    struct agent_text_query q = {.name = "p"};
-    assert_int_equal(agent_policy_text(agent, &q, &d, &text, name, &revision), 0);
-    assert_null(strstr(text, "keep")); /* nothing of it was stored either */
-    free(text);
     a = request(&(struct agent_change){.kind = AGENT_RULE_DELETE, .policy = "P", .rule = "no"});
     assert_int_equal(a.code, DIAG_UNKNOWN_OBJECT);
     a = ok(&(struct agent_change){.kind = AGENT_RULE_DELETE, .policy = "P", .rule = "R"});
     assert_string_equal(a.id, "s2");
     list_is("");
-}
-
-static void test_not_enforceable(void **state _unused_)
-{
-    start();
-    assert_int_equal(load("policy \"K\" { rule \"r\" permit in tcp port 22 log }", false).err, 0);
-    unsigned flips = fake.n_flips;
-    assert_int_equal(assign("K").code, DIAG_NOT_ENFORCED);
-    struct answer a = request(
-        &(struct agent_change){.kind = AGENT_FILTER_ADD, .text = "block in tcp port 1 log"});
-    assert_int_equal(a.code, DIAG_NOT_ENFORCED);
-    assert_int_equal(fake.n_flips, flips);
-    struct agent_policy_info *info;
-    size_t n;
-    struct diag d = {0};
-    assert_int_equal(agent_policies(agent, &d, &info, &n), 0);
-    assert_int_equal(n, 1);
-    assert_string_equal(info[0].state, "stored");
-    free(info);
 }
 
 /* Whatever fails before the flip: the old generation is in force, store and files say so. */
@@ -776,7 +747,6 @@ int main(void)
         T(policies),
         T(persistent_slot),
         T(rules),
-        T(not_enforceable),
         T(failures),
         T(failure_after_the_flip),
         T(left_candidate),

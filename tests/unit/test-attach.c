@@ -426,20 +426,54 @@ static void test_repairs(void **state)
     assert_false(pinned(w, 500, "in"));
 }
 
-static void test_foreign_program_stays(void **state)
+static struct iface_status status_of(struct world *w, const char *name)
+{
+    _cleanup_free_ struct iface_status *s = NULL;
+    size_t n;
+
+    assert_int_equal(attach_status(w->at, &s, &n), 0);
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(s[i].name, name) == 0)
+            return s[i];
+    fail_msg("no '%s' in the status", name);
+    return (struct iface_status){0};
+}
+
+static void test_foreign_program_in_front(void **state)
 {
     struct world *w = *state;
+    struct front_news news;
 
     int foreign = load("foreign", SYSBPF_TCX_NEXT);
     open_with(w, HOOK_TCX, w->in, w->out);
     cover(w, "v0");
     int link = sysbpf_tcx_link(foreign, 500, SYSBPF_TCX_INGRESS); /* in front of ours */
     assert_true(link >= 0);
+    assert_false(attach_front_news(w->at, &news));
     cover(w, "v0");
     struct sysbpf_hook q = hook("v0", SYSBPF_TCX_INGRESS);
     assert_int_equal(q.n, 2);
+    assert_int_equal(q.prog_id[0], prog_id(w->in));
+    assert_int_equal(q.prog_id[1], prog_id(foreign));
+    assert_true(pinned(w, 500, "in"));
+    assert_true(attach_front_news(w->at, &news));
+    assert_true(news.overtaken && news.dir == DIR_IN);
+    assert_string_equal(news.name, "v0");
+    assert_true(strncmp(news.program, "foreign (id ", 12) == 0);
+    assert_false(attach_front_news(w->at, &news));
+
+    /* One who comes back within a minute keeps the place; that is said once. */
+    close(link);
+    link = sysbpf_tcx_link(foreign, 500, SYSBPF_TCX_INGRESS);
+    cover(w, "v0");
+    cover(w, "v0");
+    q = hook("v0", SYSBPF_TCX_INGRESS);
     assert_int_equal(q.prog_id[0], prog_id(foreign));
     assert_int_equal(q.prog_id[1], prog_id(w->in));
+    assert_true(attach_front_news(w->at, &news));
+    assert_false(news.overtaken);
+    assert_false(attach_front_news(w->at, &news));
+    assert_string_equal(status_of(w, "v0").front[DIR_IN], news.program);
     assert_int_equal(attach_clear(w->at), 0);
     q = hook("v0", SYSBPF_TCX_INGRESS);
     assert_int_equal(q.n, 1);
@@ -681,7 +715,7 @@ static int run_those_possible(void)
         LIVE(test_moved_device),
         LIVE(test_forget),
         LIVE(test_repairs),
-        LIVE(test_foreign_program_stays),
+        LIVE(test_foreign_program_in_front),
         LIVE(test_role_none_takes_off),
         LIVE(test_no_gap),
         LIVE(test_clsact),

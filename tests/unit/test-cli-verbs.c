@@ -482,15 +482,37 @@ static void test_counters(void **state)
     expect(0, "POST /v1/counters/reset {\"reason\":\"new\"}\n", "reset 2 counters\n", "");
 }
 
-#define STATUS(warnings)                                                                          \
-    OK(42,                                                                                        \
-       "{\"host\":\"web01\",\"version\":\"0.1.0\",\"netns_cookie\":1,\"pid\":812,\"uptime_s\":"   \
-       "273600,\"memory_bytes\":5347737,\"enforcement\":{\"state\":\"active\",\"armed\":true,"    \
-       "\"generation\":42,\"since_s\":360,\"hook\":\"tcx\",\"interfaces\":[{\"name\":\"eth0\","   \
-       "\"role\":\"normal\",\"attached_in\":true,\"attached_out\":true},{\"name\":\"lo\","        \
-       "\"role\":\"none\",\"attached_in\":false,\"attached_out\":false}]},\"policy\":{\"local\":" \
-       "\"Block RPC Ports\",\"persistent\":null},\"dynamic\":{\"filters\":2,\"next_expiry_s\":"   \
-       "6780}}",                                                                                  \
+static void test_state_verbs(void **state)
+{
+    (void)state;
+    with("state|list",
+         OK(42,
+            "{\"flows\":[{\"protocol\":\"udp\",\"source\":\"192.0.2.10\",\"source_port\":40912,"
+            "\"destination\":\"192.0.2.53\",\"destination_port\":53,\"opened\":\"out\",\"kept\":"
+            "\"table\",\"answered\":true,\"idle_s\":12,\"filter\":\"s14\",\"rule\":\"DNS\","
+            "\"policy\":\"Office\"},{\"protocol\":\"tcp\",\"source\":\"2001:db8::7\","
+            "\"source_port\":5000,\"destination\":\"2001:db8::1\",\"destination_port\":22,"
+            "\"opened\":\"in\",\"kept\":\"connection\",\"answered\":null,\"idle_s\":3,"
+            "\"filter\":\"d2\",\"rule\":null,\"policy\":null}],\"total\":5}",
+            ""));
+    expect(0, "GET /v1/flows\n",
+           "PROTO  LOCAL             REMOTE              IDLE  RULE\n"
+           "udp    192.0.2.10:40912  192.0.2.53:53       12 s  DNS\n"
+           "tcp    [2001:db8::1]:22  [2001:db8::7]:5000     -  d2\n",
+           "note: 3 more are not shown\n");
+    with("state|delete|192.0.2.53", OK(42, "{\"deleted\":2}", ""));
+    expect(0, "POST /v1/flows/delete {\"text\":\"192.0.2.53\"}\n", "deleted 2 flows\n", "");
+}
+
+#define STATUS(warnings)                                                                                \
+    OK(42,                                                                                              \
+       "{\"host\":\"web01\",\"version\":\"0.1.0\",\"netns_cookie\":1,\"pid\":812,\"uptime_s\":"         \
+       "273600,\"memory_bytes\":5347737,\"enforcement\":{\"state\":\"active\",\"armed\":true,"          \
+       "\"generation\":42,\"since_s\":360,\"hook\":\"tcx\",\"guard\":\"on\",\"interfaces\":[{\"name\":" \
+       "\"eth0\",\"role\":\"normal\",\"attached_in\":true,\"attached_out\":true},{\"name\":\"lo\","     \
+       "\"role\":\"none\",\"attached_in\":false,\"attached_out\":false}]},\"policy\":{\"local\":"       \
+       "\"Block RPC Ports\",\"persistent\":null},\"dynamic\":{\"filters\":2,\"next_expiry_s\":"         \
+       "6780}}",                                                                                        \
        warnings)
 
 static void test_status(void **state)
@@ -500,6 +522,7 @@ static void test_status(void **state)
     expect(0, "GET /v1/status\n",
            "web01  portward 0.1.0, network namespace cookie 1\n"
            "enforcement  active, generation 42 for 6 min, 1 of 1 interface, TCX\n"
+           "guard        on\n"
            "policy       local \"Block RPC Ports\"\n"
            "dynamic      2 filters, next expiry in 1 h 53 min\n"
            "agent        running, pid 812, 5.1 MiB, up 3 d 4 h\n",
@@ -563,6 +586,7 @@ int main(void)
         cmocka_unit_test(test_explain),
         cmocka_unit_test(test_explain_no_filter),
         cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_state_verbs),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_control_bytes),
     };

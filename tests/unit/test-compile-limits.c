@@ -4,10 +4,10 @@
  * doubling and refusal (datapath.md 3.6). */
 #include "compile-help.h"
 
-static void refused(const struct set *s, const char *message)
+static void refused_by(const struct set *s, enum merge_mode merge, const char *message)
 {
     struct effective e = set_effective(s);
-    struct compile_options o = {.generation = 1, .seed = 1};
+    struct compile_options o = {.generation = 1, .seed = 1, .merge = merge};
     struct diag d = {0};
     struct image img;
     assert_int_equal(compile_image(&e, &o, &d, &img, NULL), -E2BIG);
@@ -15,6 +15,11 @@ static void refused(const struct set *s, const char *message)
     assert_string_equal(d.message, message);
     assert_true(d.hint[0] != '\0');
     assert_int_equal(compile_image(&e, &o, NULL, &img, NULL), -E2BIG);
+}
+
+static void refused(const struct set *s, const char *message)
+{
+    refused_by(s, MERGE_PRODUCT, message);
 }
 
 static void accepted(const struct set *s, struct compile_stats *stats)
@@ -47,16 +52,83 @@ static void test_groups(void **state)
     accepted(&s, &stats);
     assert_int_equal(stats.n_groups[0], LIMIT_GROUPS);
     add_shape(&s, 64, 300);
-    refused(&s, "too many mask shapes: 65, limit 64; used by one filter only: s300");
+    refused_by(&s, MERGE_NEVER,
+               "too many mask shapes: 65, limit 64; used by one filter only: s300");
     add_shape(&s, 64, 301);
-    refused(&s, "too many mask shapes: 65, limit 64; used by 2 filters only: s1, s3, s5, s7");
+    refused_by(&s, MERGE_NEVER,
+               "too many mask shapes: 65, limit 64; used by 2 filters only: s1, s3, s5, s7");
     for (unsigned i = 65; i < 69; i++) {
         add_shape(&s, i, 2 * i + 400);
         add_shape(&s, i, 2 * i + 401);
     }
     add_shape(&s, 70, 813);
     add_shape(&s, 69, 812);
-    refused(&s, "too many mask shapes: 71, limit 64; used by one filter only: s812, s813");
+    refused_by(&s, MERGE_NEVER,
+               "too many mask shapes: 71, limit 64; used by one filter only: s812, s813");
+    set_done(&s);
+}
+
+/* Groups are only merged when there are too many, and then only as many as must be. */
+static void test_merged_groups(void **state)
+{
+    (void)state;
+    struct set s;
+    struct compile_stats stats;
+    set_init(&s);
+    for (unsigned i = 0; i < 96; i++)
+        add_shape(&s, i, i + 1);
+    accepted(&s, &stats);
+    assert_int_equal(stats.n_shapes[0], 96);
+    assert_int_equal(stats.n_groups[0], LIMIT_GROUPS);
+    set_done(&s);
+    set_init(&s);
+    for (unsigned i = 0; i < 40; i++)
+        add_shape(&s, i, i + 1);
+    accepted(&s, &stats);
+    assert_int_equal(stats.n_groups[0], 40);
+    set_done(&s);
+}
+
+static uint32_t forced_groups(const struct set *s)
+{
+    struct effective e = set_effective(s);
+    struct compile_options o = {.generation = 1, .seed = 1, .merge = MERGE_FORCED};
+    struct compile_stats stats;
+    struct diag d = {0};
+    struct image img;
+    assert_int_equal(compile_image(&e, &o, &d, &img, &stats), 0);
+    image_done(&img);
+    return stats.n_groups[0] + stats.n_groups[1];
+}
+
+/* Eight entries may share a chain, and only what differs in lengths alone is merged. */
+static void test_merging_ends(void **state)
+{
+    (void)state;
+    struct set s;
+    set_init(&s);
+    for (unsigned i = 31; i > 23; i--) /* lengths 32 to 25 */
+        add_shape(&s, i, i + 1);
+    assert_int_equal(forced_groups(&s), 1);
+    add_shape(&s, 23, 100);
+    assert_int_equal(forced_groups(&s), 2);
+    set_done(&s);
+    set_init(&s);
+    add_shape(&s, 23, 1);
+    add_shape(&s, 24, 2);
+    ADD(&s, ACTION_BLOCK, 0, .src = "me", .dst = "10.0.0.0/8");
+    ADD(&s, ACTION_BLOCK, 0, .src = "me", .dst = "10.0.0.0/9");
+    assert_int_equal(forced_groups(&s), 2);
+    /* IPv6: the side that is no print, and not over the border of which side that is. */
+    set_done(&s);
+    set_init(&s);
+    ADD(&s, ACTION_BLOCK, 0, .src = "2001:db8::/64", .dst = "2001:db8:1::/48");
+    ADD(&s, ACTION_BLOCK, 0, .src = "2001:db8::/56", .dst = "2001:db8:1::/48");
+    assert_int_equal(forced_groups(&s), 1);
+    ADD(&s, ACTION_BLOCK, 0, .src = "2001:db8::/48", .dst = "2001:db8:1::/56");
+    assert_int_equal(forced_groups(&s), 2);
+    ADD(&s, ACTION_BLOCK, 0, .src = "2001:db8::/64", .dst = "2001:db8:1::/52");
+    assert_int_equal(forced_groups(&s), 3);
     set_done(&s);
 }
 
@@ -183,7 +255,7 @@ static void test_copies_of_addresses(void **state)
     static const char all_but_ends[] = "::1-ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe";
     ADD(&s, ACTION_BLOCK, .src = all_but_ends, .dst = "2001:db8::1");
     ADD(&s, ACTION_BLOCK, .src = all_but_ends, .dst = all_but_ends);
-    refused(&s, "too many mask shapes: 16129, limit 64; used by one filter only: p2");
+    refused(&s, "too many mask shapes: 2129, limit 64; used by one filter only: p2");
     ADD(&s, ACTION_BLOCK, .src = all_but_ends, .dst = all_but_ends);
     refused(&s, "address ranges need too many copies: 129283, limit 65536");
     set_done(&s);
@@ -347,7 +419,8 @@ static void test_200000_filters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_groups),          cmocka_unit_test(test_tuples),
+        cmocka_unit_test(test_groups),          cmocka_unit_test(test_merged_groups),
+        cmocka_unit_test(test_merging_ends),    cmocka_unit_test(test_tuples),
         cmocka_unit_test(test_intervals),       cmocka_unit_test(test_more_sets_than_classes),
         cmocka_unit_test(test_copies_of_ports), cmocka_unit_test(test_copies_of_addresses),
         cmocka_unit_test(test_filters),         cmocka_unit_test(test_forced_collisions),

@@ -46,6 +46,18 @@ static void check_verdicts(const struct image *img, unsigned n_rpc, unsigned n_o
     }
 }
 
+/* The same with groups merged wherever that can be. */
+static struct image compile_merged(const struct set *s)
+{
+    struct effective e = set_effective(s);
+    struct compile_options o = {.generation = 7, .seed = 0x5eed, .merge = MERGE_FORCED};
+    struct diag d = {0};
+    struct image img;
+    if (compile_image(&e, &o, &d, &img, NULL) < 0)
+        fail_msg("compile: %s", d.message);
+    return img;
+}
+
 static void check_same(const struct image *a, const struct image *b, uint64_t seed)
 {
     if (a->n_lines != b->n_lines ||
@@ -154,14 +166,18 @@ static void test_random_policies_shuffled(void **state)
         s.settings.exempt = (uint8_t)rng_below(&r, 4);
         for (unsigned n = 1 + rng_below(&r, 300); n > 0; n--)
             add_random(&s, &r);
-        struct image first = set_compile(&s, NULL);
+        struct image first = set_compile(&s, NULL), merged = compile_merged(&s);
         for (unsigned i = 0; i < 5; i++) {
             set_shuffle(&s, &r);
             struct image img = set_compile(&s, NULL);
             check_same(&first, &img, seed);
             image_done(&img);
+            img = compile_merged(&s);
+            check_same(&merged, &img, seed);
+            image_done(&img);
         }
         image_done(&first);
+        image_done(&merged);
         set_done(&s);
     }
 }

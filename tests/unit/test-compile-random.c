@@ -217,7 +217,9 @@ static void check_policy(struct rng *r, struct totals *t, uint64_t seed)
     for (unsigned n = 1 + rng_below(r, rng_below(r, 10) ? 40 : 400); n > 0; n--)
         add_random(&s, r, style);
     struct effective e = set_effective(&s);
-    struct compile_options o = {.generation = 1, .seed = rng_next(r)};
+    struct compile_options o = {.generation = 1,
+                                .seed = rng_next(r),
+                                .merge = rng_below(r, 2) ? MERGE_FORCED : MERGE_NEVER};
     struct diag d = {0};
     struct image img;
     int err = compile_image(&e, &o, &d, &img, NULL);

@@ -124,14 +124,69 @@ static void test_errors(void **state _unused_)
             "exempt");
 }
 
+static void test_profiles(void **state _unused_)
+{
+    struct agent_config c;
+    struct diag d;
+    struct config_value v;
+    static const char first[] = "[profiles]\neth0 = private\nwg* = domain\n",
+                      second[] = "[profiles]\neth0 = public\n";
+    agent_config_init(&c);
+    assert_int_equal(agent_config_parse("a.conf", first, strlen(first), &c, &d), 0);
+    assert_int_equal(agent_config_parse("b.conf", second, strlen(second), &c, &d), 0);
+    assert_int_equal(c.profiles.n, 2);
+    assert_int_equal(profile_patterns_find(&c.profiles, "eth0"), PROFILE_PUBLIC);
+    assert_int_equal(profile_patterns_find(&c.profiles, "wg7"), PROFILE_DOMAIN);
+    assert_int_equal(profile_patterns_find(&c.profiles, "eth1"), PROFILE_NONE);
+    assert_true(agent_config_value(&c, CONFIG_KEYS, &v));
+    assert_string_equal(v.key, "profiles.eth0");
+    assert_string_equal(v.value, "public");
+    assert_string_equal(v.file, "b.conf");
+    assert_int_equal(v.line, 2);
+    assert_true(agent_config_value(&c, CONFIG_KEYS + 1, &v));
+    assert_false(agent_config_value(&c, CONFIG_KEYS + 2, &v));
+    refused("[profiles]\neth0 = work\n", DIAG_SYNTAX, "x.conf:2: value 'work' does not fit 'eth0'",
+            "domain|private|public");
+    refused("[profiles]\neth0 = public\neth0 = public\n", DIAG_DUPLICATE,
+            "x.conf:3: 'eth0' is given twice in [profiles]", "later file");
+    refused("[profiles]\neth[0] = public\n", DIAG_SYNTAX,
+            "x.conf:2: 'eth[0]' is no name of an interface", "wg*");
+    char many[65 * 24] = "[profiles]\n";
+    for (unsigned i = 0; i <= LIMIT_PROFILE_PATTERNS; i++)
+        snprintf(many + strlen(many), sizeof(many) - strlen(many), "e%u = public\n", i);
+    refused(many, DIAG_LIMIT, "x.conf:66: more than 64 entries in [profiles]", "");
+}
+
+/* The most exact name wins, of equals the stricter; the order is of no account. */
+static void test_profile_patterns(void **state _unused_)
+{
+    static const struct profile_pattern v[] = {
+        {"*", PROFILE_PRIVATE},   {"eth*", PROFILE_DOMAIN}, {"eth?", PROFILE_PUBLIC},
+        {"et*", PROFILE_PRIVATE}, {"eth0", PROFILE_DOMAIN}, {"w**g", PROFILE_DOMAIN},
+    };
+    static const struct {
+        const char *name;
+        enum profile profile;
+    } rows[] = {{"eth0", PROFILE_DOMAIN}, {"eth1", PROFILE_PUBLIC}, {"eth10", PROFILE_DOMAIN},
+                {"etx", PROFILE_PRIVATE}, {"lo", PROFILE_PRIVATE},  {"wlang", PROFILE_DOMAIN},
+                {"eth", PROFILE_DOMAIN},  {"*", PROFILE_PRIVATE}};
+    for (unsigned turn = 0; turn < ARRAY_SIZE(v); turn++) {
+        struct profile_patterns l = {.n = ARRAY_SIZE(v)};
+        for (unsigned i = 0; i < ARRAY_SIZE(v); i++)
+            l.v[i] = v[(i + turn) % ARRAY_SIZE(v)];
+        for (unsigned i = 0; i < ARRAY_SIZE(rows); i++)
+            assert_int_equal(profile_patterns_find(&l, rows[i].name), rows[i].profile);
+    }
+}
+
 static void test_later_versions(void **state _unused_)
 {
-    static const char *const sections[] = {"boot", "profiles", "log",    "scan",   "mpp",
-                                           "rpc",  "domain",   "compat", "console"};
+    static const char *const sections[] = {"boot",   "scan",   "mpp",    "rpc",
+                                           "domain", "compat", "console"};
     static const char *const keys[][2] = {
-        {"datapath", "guard"},    {"datapath", "raw-egress"},  {"datapath", "attach"},
-        {"safety", "confirm"},    {"safety", "auto-confirm"},  {"safety", "confirm-from"},
-        {"safety", "management"}, {"safety", "failsafe-lock"},
+        {"datapath", "raw-egress"},  {"datapath", "attach"},     {"safety", "confirm"},
+        {"safety", "auto-confirm"},  {"safety", "confirm-from"}, {"safety", "management"},
+        {"safety", "failsafe-lock"},
     };
     char text[128], message[160];
     for (size_t i = 0; i < ARRAY_SIZE(sections); i++) {
@@ -220,10 +275,16 @@ static void test_files(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_failsafe),        cmocka_unit_test(test_later_file_replaces),
-        cmocka_unit_test(test_errors),          cmocka_unit_test(test_later_versions),
-        cmocka_unit_test(test_failsafe_errors), cmocka_unit_test(test_nul_byte),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_failsafe),
+        cmocka_unit_test(test_later_file_replaces),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_profile_patterns),
+        cmocka_unit_test(test_later_versions),
+        cmocka_unit_test(test_failsafe_errors),
+        cmocka_unit_test(test_nul_byte),
         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -484,22 +484,40 @@ static void test_where(void **state)
     fixture_add(&x, ACTION_BLOCK, PROTO_TCP, "any", "", "me", "80")->interface = strdup("eth1");
     fixture_add(&x, ACTION_BLOCK, PROTO_TCP, "any", "", "me", "81")->profile = PROFILE_PRIVATE;
     fixture_add(&x, ACTION_BLOCK, PROTO_TCP, "any", "", "me", "82")->profile = PROFILE_PUBLIC;
+    fixture_add(&x, ACTION_PERMIT, PROTO_TCP, "any", "", "me", "83")->interface = strdup("eth1");
+    (void)fixture_add(&x, ACTION_BLOCK, PROTO_TCP, "any", "", "me", "83");
+    (void)fixture_add(&x, ACTION_BLOCK, PROTO_TCP, "any", "", "me", "84");
+    fixture_add(&x, ACTION_BLOCK, PROTO_TCP, "any", "", "me", "85")->interface = strdup("eth0");
+    x.v[5].connection = CONNECTION_DIALUP;
+    x.v[6].connection = CONNECTION_LAN;
     static const struct {
         const char *what;
         uint8_t zone;
         uint16_t port;
         int filter;
     } rows[] = {
-        {"other interface", 1, 80, NONE},   {"its interface", 2, 80, 0},
-        {"unknown interface", 0, 80, NONE}, {"its profile", 2, 81, 1},
-        {"no profile is public", 1, 82, 2}, {"private is not public", 2, 82, NONE},
-        {"unknown is public", 0, 82, 2},    {"unknown is not private", 0, 81, NONE},
+        {"other interface", 1, 80, NONE},
+        {"its interface", 2, 80, 0},
+        {"unknown interface", 0, 80, 0},
+        {"its profile", 2, 81, 1},
+        {"no profile is public", 1, 82, 2},
+        {"private is not public", 2, 82, NONE},
+        {"unknown, public", 0, 82, 2},
+        {"unknown, private", 0, 81, 1},
+        {"unknown, permit", 0, 83, 4},
+        {"permitted here", 2, 83, 3},
+        {"dialup", 3, 84, 5},
+        {"lan", 2, 84, NONE},
+        {"unknown, dialup", 0, 84, 5},
+        {"dialup but another", 3, 85, NONE},
+        {"lan and its name", 1, 85, 6},
+        {"unknown, lan", 0, 85, 6},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct packet p = fixture_packet(IN, 6, "10.1.1.7", 5, "192.0.2.1", rows[i].port);
         p.meta.zone = rows[i].zone;
-        check(rows[i].what, eval_packet(&x.e, &p, 1), rows[i].filter == NONE ? 0 : DROP_FILTER,
-              rows[i].filter);
+        check(rows[i].what, eval_packet(&x.e, &p, 1),
+              rows[i].filter == NONE || rows[i].filter == 3 ? 0 : DROP_FILTER, rows[i].filter);
     }
     fixture_done(&x);
 }

@@ -185,43 +185,6 @@ static void test_where_and_lengths(void **state)
     }
 }
 
-static void test_enforceable(void **state)
-{
-    (void)state;
-    struct filter f = make(ACTION_BLOCK, PROTO_TCP);
-    struct diag d = {0};
-    f.mirrored = f.override = true;
-    assert_int_equal(filter_check_enforceable(&f, &d), 0);
-    struct filter negotiate = make(ACTION_NEGOTIATE, -1), inpass = make(ACTION_PERMIT, -1);
-    inpass.inpass = true; /* both deny in the clear, which needs no engine */
-    assert_int_equal(filter_check_enforceable(&negotiate, &d), 0);
-    assert_int_equal(filter_check_enforceable(&inpass, &d), 0);
-    assert_int_equal(d.code, DIAG_NONE);
-    char name[] = "x";
-    struct filter bad[] = {
-        make(ACTION_PERMIT, -1),
-        make(ACTION_BLOCK, -1),
-        make(ACTION_NEGOTIATE, -1),
-        make(ACTION_BLOCK, -1),
-    };
-    static const char *const what[] = {"keep state", "log", "on IFNAME", "profile"};
-    bad[0].keep_state = true;
-    bad[1].log = true;
-    bad[2].interface = name;
-    bad[3].profile = PROFILE_DOMAIN;
-    f.src = (struct addr){.kind = ADDR_NAME, .name = name}; /* resolved by the agent */
-    f.dst.kind = ADDR_KEYWORD_DHCP;
-    assert_int_equal(filter_check_enforceable(&f, &d), 0);
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        char expected[64] = "not enforced here: ";
-        strcat(expected, what[i]);
-        assert_int_equal(filter_check_enforceable(&bad[i], &d), -EOPNOTSUPP);
-        assert_int_equal(d.code, DIAG_NOT_ENFORCED);
-        assert_string_equal(d.message, expected);
-        assert_int_equal(d.span[0].line, here.line);
-    }
-}
-
 static void test_effect(void **state)
 {
     (void)state;
@@ -347,7 +310,6 @@ int main(void)
         cmocka_unit_test(test_families),
         cmocka_unit_test(test_names_in_permits),
         cmocka_unit_test(test_where_and_lengths),
-        cmocka_unit_test(test_enforceable),
         cmocka_unit_test(test_effect),
         cmocka_unit_test(test_copy_is_deep_and_equal),
         cmocka_unit_test(test_eq_sees_every_field),

@@ -155,28 +155,6 @@ static void test_many_filters_are_fast(void **state)
     assert_true(seconds() - from < 2);
 }
 
-static void test_enforceable_names_the_rule(void **state)
-{
-    (void)state;
-    _cleanup_(policy_freep) struct policy *p = new_policy("Web");
-    struct diag d = {0};
-    struct rule r = new_rule("DNS", 5);
-    r.filters[0].action = ACTION_PERMIT;
-    r.filters[0].keep_state = true;
-    assert_int_equal(policy_add_rule(p, &r, &d), 0);
-    assert_int_equal(policy_check_enforceable(p, &d), -EOPNOTSUPP);
-    assert_string_equal(d.message, "not enforced here: keep state (rule 'DNS')");
-    assert_int_equal(policy_check_enforceable(p, NULL), -EOPNOTSUPP);
-    p->rules[0].inactive = true; /* what is not active need not be enforceable */
-    assert_int_equal(policy_check_enforceable(p, &d), 0);
-    r = new_rule("Dial", 6);
-    r.connection = CONNECTION_DIALUP;
-    assert_int_equal(policy_add_rule(p, &r, &d), 0);
-    assert_int_equal(policy_check_enforceable(p, &d), -EOPNOTSUPP);
-    assert_string_equal(d.message, "not enforced here: connection dialup (rule 'Dial')");
-    assert_int_equal(d.span[0].line, 6);
-}
-
 static void test_list(void **state)
 {
     (void)state;
@@ -191,13 +169,9 @@ static void test_list(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_new_policy_says_nothing),
-        cmocka_unit_test(test_rules_by_name),
-        cmocka_unit_test(test_names_are_checked),
-        cmocka_unit_test(test_rule_limit_is_fast),
-        cmocka_unit_test(test_many_filters_are_fast),
-        cmocka_unit_test(test_enforceable_names_the_rule),
-        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_new_policy_says_nothing), cmocka_unit_test(test_rules_by_name),
+        cmocka_unit_test(test_names_are_checked),       cmocka_unit_test(test_rule_limit_is_fast),
+        cmocka_unit_test(test_many_filters_are_fast),   cmocka_unit_test(test_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

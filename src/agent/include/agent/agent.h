@@ -12,7 +12,9 @@
  * in the one thread of the event loop. */
 #pragma once
 #include "base/diag.h"
+#include "datapath/beside.h"
 #include "datapath/datapath.h"
+#include "datapath/flows.h"
 #include "model/packet.h"
 #include "store/store.h"
 
@@ -62,6 +64,7 @@ enum agent_change_kind {
     AGENT_RULE_DELETE,     /* policy, rule */
     AGENT_POLICY_ROLLBACK, /* policy, revision (0 = the one before) */
     AGENT_COUNTERS_RESET,  /* - */
+    AGENT_STATE_DELETE,    /* text: an address on either side, or "all" */
     AGENT_SETTING,         /* key, text: its value, NULL = back to the configuration file */
     AGENT_LIBRARY,         /* text */
     AGENT_SECRET,          /* key: its id, text: its value, NULL = remove */
@@ -195,7 +198,7 @@ struct agent_result {
     uint32_t restored; /* AGENT_POLICY_ROLLBACK: the revision that came back */
     char name[256];    /* (un)assigned policy; AGENT_FLUSH: assigned local policy; "" = none */
     char before[256];  /* AGENT_ASSIGN: the one assigned before, "" = none */
-    size_t n_reset;    /* AGENT_COUNTERS_RESET */
+    size_t n_reset;    /* AGENT_COUNTERS_RESET; AGENT_STATE_DELETE: deleted */
     bool has_op;       /* if err < 0: op number `op` of a batch is why */
     size_t op;
     struct agent_op_result *ops; /* AGENT_BATCH: one for each of its ops */
@@ -227,6 +230,18 @@ struct agent_list_query {
 /* Filters in force with their counters: override first, then most specific first. */
 _must_check_ int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
                             struct agent_filters *ret);
+
+/* What `keep state` remembers: the first 10,000 flows. */
+struct agent_flow {
+    struct flow flow;
+    struct agent_filter filter; /* that permitted it, text NULL if it is no more in force */
+};
+struct agent_flows {
+    struct agent_flow *v;
+    size_t n, cap, total;
+};
+void agent_flows_done(struct agent_flows *l);
+_must_check_ int agent_flows(struct agent *a, struct diag *d, struct agent_flows *ret);
 
 struct agent_policy_info {
     struct policy_info info;
@@ -281,15 +296,20 @@ struct agent_status {
     bool armed;
     uint64_t generation, since_s;
     enum hook_mode hook;
+    struct guard_status guard;
     struct iface_status *interfaces; /* owned */
     size_t n_interfaces;
+    struct beside *beside; /* paths beside the hook, owned */
+    size_t n_beside;
     char policy_local[256], policy_persistent[256]; /* "" = none */
     size_t n_dynamic;
     int64_t next_expiry_s; /* -1 = none */
     uint32_t image_entries, image_groups;
     uint64_t image_bytes;
     uint64_t passed[2], dropped[2][_DROP_REASON_MAX]; /* by enum direction */
-    struct agent_warnings warnings;                   /* not empty: exit 6 */
+    struct log_stats log;
+    struct flow_counts flows;       /* at the last sweep */
+    struct agent_warnings warnings; /* not empty: exit 6 */
 };
 void agent_status_done(struct agent_status *s);
 _must_check_ int agent_status(struct agent *a, struct diag *d, struct agent_status *ret);
@@ -325,6 +345,7 @@ struct agent_explanation {
         enum iface_role role;
         bool attached;
         enum hook_mode hook;
+        enum guard_state guard;
     } path;
 };
 void agent_explanation_done(struct agent_explanation *x);

@@ -28,7 +28,10 @@
     X(FETCH_CONNECTED, LOG_INFO, "fetch-connected", "portward-fetch is connected")            \
     X(FETCH_LOST, LOG_WARNING, "fetch-lost", "portward-fetch is gone, addresses kept")        \
     X(HOST_CHANGED, LOG_INFO, "host-changed", "interfaces or addresses changed")              \
-    X(TAMPER, LOG_CRIT, "tamper", "a pin or link of ours was removed or replaced, repaired")  \
+    X(TAMPER, LOG_CRIT, "tamper", "somebody changed a hook, link or pin of ours")             \
+    X(PACKET_DROPPED, LOG_INFO, "packet-dropped", "packet dropped")                           \
+    X(PACKET_PASSED, LOG_INFO, "packet-passed", "packet passed")                              \
+    X(LOG_SUPPRESSED, LOG_NOTICE, "log-suppressed", "packets that are not in the log")        \
     X(WORKER_FAILED, LOG_ERR, "worker-failed", "a kernel operation failed")                   \
     X(PERMISSION_DENIED, LOG_WARNING, "permission-denied", "request without the right to it") \
     X(AGENT_FAILED, LOG_ERR, "agent-failed", "agent cannot go on")

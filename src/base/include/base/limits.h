@@ -21,6 +21,9 @@ enum {
     LIMIT_FAILSAFE = 64,
     LIMIT_DIAGS = 10, /* errors shown for one file, then a count */
     LIMIT_INTERFACE_ZONES = 254,
+    LIMIT_LOG_RATE = 1000,        /* records per second of one filter */
+    LIMIT_LOG_TOTAL_RATE = 10000, /* of all filters */
+    LIMIT_PROFILE_PATTERNS = 64,  /* entries of section [profiles] */
     LIMIT_API_BODY_BYTES = 96 * 1024 * 1024,
     LIMIT_API_ANSWER_BYTES = 1024 * 1024 * 1024, /* a list of LIMIT_EFFECTIVE_FILTERS */
     LIMIT_API_CONNECTIONS = 64,

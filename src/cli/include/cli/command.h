@@ -41,6 +41,8 @@ void cli_help_all(FILE *out);
 bool cli_help_object(const char *object, FILE *out);
 void cli_help_command(const struct cli_command *cmd, FILE *out);
 
+int cmd_state_list(struct cli *c);
+int cmd_state_delete(struct cli *c);
 int cmd_status(struct cli *c);
 int cmd_block(struct cli *c);
 int cmd_permit(struct cli *c);

@@ -12,12 +12,19 @@ struct image {
 };
 void image_done(struct image *img);
 
+/* Groups of equal shapes but for the length of prefixes become one (datapath.md 3.2 step 6). */
+enum merge_mode {
+    MERGE_PRODUCT, /* when there are more than 64, or very many filters */
+    MERGE_NEVER,
+    MERGE_FORCED, /* as many as can be */
+};
 struct compile_options {
     uint64_t generation;
     uint64_t state_epoch;
     uint64_t seed;         /* hash seed of the image, from getrandom; a failed insertion derives
                               the next one from it */
     uint16_t tag_secret;   /* multiple of 4 */
+    enum merge_mode merge; /* tests only, besides MERGE_PRODUCT */
     unsigned force_probes; /* tests only: chains of at most this many lines, 0 = IMG_PROBES */
     unsigned force_load_percent; /* tests only: 0 = the product's rule */
 };
@@ -26,6 +33,7 @@ struct compile_stats {
     uint32_t n_filters;    /* effective filters given */
     uint32_t n_entries[2]; /* slots used, v4, v6 */
     uint32_t n_groups[2], n_tuples[2];
+    uint32_t n_shapes[2]; /* before merging */
     uint32_t n_intervals;
     uint32_t seed_tries;
     uint32_t table_doublings;

@@ -30,6 +30,7 @@ const char *hook_mode_name(enum hook_mode m);
 struct datapath_options {
     const char *pin_root; /* NULL = /sys/fs/bpf/portward */
     enum hook_mode hook;
+    bool guard; /* netfilter programs behind the hooks, Linux 6.4 (datapath.md 2.2) */
 };
 
 /* Opens, locks, loads or adopts. If pins of the same layout exist, their maps (active image,
@@ -65,20 +66,47 @@ enum hook_mode datapath_hook(const struct datapath *dp); /* what is really used 
 /* --- interfaces and addresses (rtnetlink) --- */
 /* What the host looks like now; valid until the next datapath_rtnl_process(). */
 const struct host *datapath_host(const struct datapath *dp);
+/* The profiles that datapath_host() shows from now on (iface.profile). */
+void datapath_set_profiles(struct datapath *dp, const struct profile_patterns *l);
 /* Attaches (or repairs) every interface; *ret_n = number attached. Errors of single interfaces
  * are kept per interface (datapath_iface_status) and make the result negative only if none
  * could be attached although some exist. Call before the first flip. */
 _must_check_ int datapath_attach_all(struct datapath *dp, struct diag *d, unsigned *ret_n);
+enum { FRONT_BYTES = 32 }; /* "name (id 17)" */
 struct iface_status {
     uint32_t ifindex;
     char name[16];
     enum iface_role role;
+    enum profile profile; /* PROFILE_NONE: not configured */
     bool attached_in, attached_out;
-    int error; /* negative errno of the last failed attachment, 0 = fine */
+    char front[2]
+              [FRONT_BYTES]; /* by enum direction: program of others in front of ours, "" = none */
+    int error;               /* negative errno of the last failed attachment, 0 = fine */
 };
 /* Snapshot for status; array owned by the caller. */
 _must_check_ int datapath_iface_status(const struct datapath *dp, struct iface_status **ret,
                                        size_t *ret_n);
+/* What was found about the order of the chain at a hook. */
+struct front_news {
+    char name[16]; /* of the interface */
+    enum direction dir;
+    char program[FRONT_BYTES];
+    bool overtaken; /* ours stands in front again */
+};
+/* Takes the oldest piece of news since datapath_reconcile(); false: there is none. */
+bool datapath_front_news(struct datapath *dp, struct front_news *ret);
+enum guard_state {
+    GUARD_OFF,         /* not wanted */
+    GUARD_ON,          /* all its links are there */
+    GUARD_PARTIAL,     /* some are */
+    GUARD_UNAVAILABLE, /* none: this kernel cannot, or refused */
+};
+struct guard_status {
+    enum guard_state state;
+    char reason[512]; /* of the last two, "" otherwise */
+};
+const char *guard_state_name(enum guard_state s);
+void datapath_guard_status(const struct datapath *dp, struct guard_status *ret);
 int datapath_rtnl_fd(const struct datapath *dp);
 /* Reads all pending messages: attaches new interfaces, updates `me` in the kernel maps. The
  * result says what changed, for the caller's derived entries. -errno only if rtnetlink itself
@@ -144,3 +172,48 @@ _must_check_ int datapath_counter_reset(struct datapath *dp, uint32_t id);
 /* Packets of one direction: passed, and dropped by reason. */
 _must_check_ int datapath_stats(struct datapath *dp, enum direction dir, uint64_t *ret_passed,
                                 uint64_t ret_dropped[_DROP_REASON_MAX]);
+
+/* --- log --- */
+/* log_record.flags; PW_RECORD_* of bpf/record.h. */
+enum {
+    LOG_EGRESS = 1,
+    LOG_GUARD = 2,
+    LOG_FORWARDED = 4,
+    LOG_FRAGMENT = 8,
+    LOG_WOULD_BLOCK = 16,
+    LOG_MASQUERADED = 32,
+    LOG_DECAPSULATED = 64,
+};
+enum { LOG_HEAD_BYTES = 64 };
+/* A packet that a filter with `log` decided, or that was dropped without a filter. */
+struct log_record {
+    uint64_t time_ns;    /* boot-time clock */
+    uint32_t generation; /* low 32 bits */
+    uint32_t counter_id; /* COUNTER_NONE: no filter, or one that is not counted */
+    uint32_t ifindex, length;
+    uint32_t suppressed; /* records of the same filter or reason that were left out before it */
+    uint32_t segments, weight;
+    enum tier tier;
+    uint8_t flags;           /* LOG_* */
+    enum drop_reason reason; /* DROP_NONE: it passed */
+    enum family family;      /* FAMILY_ANY: not known, the addresses are zero */
+    struct ip src, dst;
+    uint8_t proto;
+    uint16_t sport, dport;
+    uint8_t tcp_flags, icmp_type, icmp_code;
+    uint8_t mac[6]; /* source, zero if there is none */
+    uint16_t vlan;
+    uint8_t head[LOG_HEAD_BYTES]; /* the packet from its IP header on */
+};
+typedef void datapath_log_fn(void *ctx, const struct log_record *r);
+/* Gives at most `max` records to fn, the oldest first, and forgets them; the number that were
+ * given. A record that this version cannot read is forgotten, too. */
+_must_check_ int datapath_log_read(struct datapath *dp, unsigned max, datapath_log_fn *fn,
+                                   void *ctx);
+/* Since the maps were made. Each packet that is to be logged is in exactly one of the three. */
+struct log_stats {
+    uint64_t written;
+    uint64_t suppressed; /* beyond the rate */
+    uint64_t lost;       /* nobody has read the ring for too long */
+};
+_must_check_ int datapath_log_stats(struct datapath *dp, struct log_stats *ret);

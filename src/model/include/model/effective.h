@@ -6,8 +6,8 @@
  *
  * Everything is borrowed from the caller and must outlive the use. DNS names and server
  * keywords have been replaced by addresses; one that stands for no address was left in place,
- * and such a filter matches no packet (but arms, as any block does). eval accepts every other
- * filter; compile refuses what this build does not enforce (filter_check_enforceable). */
+ * and such a filter matches no packet (but arms, as any block does). eval and compile accept every
+ * other filter. */
 #pragma once
 #include "model/filter.h"
 #include "model/host.h"
@@ -23,10 +23,11 @@ enum { COUNTER_NONE = 0xffffffffu };
 struct effective_filter {
     const struct filter *filter;
     enum layer layer;
-    uint32_t counter_id;       /* COUNTER_NONE = not counted */
-    uint64_t deadline_ns;      /* boot-time clock, 0 = none; a permit past it no longer matches, a
-                                  block or negotiate past it still does */
-    const char *policy, *rule; /* names for people, NULL for dynamic filters */
+    enum connection connection; /* of its rule */
+    uint32_t counter_id;        /* COUNTER_NONE = not counted */
+    uint64_t deadline_ns;       /* boot-time clock, 0 = none; a permit past it no longer matches, a
+                                   block or negotiate past it still does */
+    const char *policy, *rule;  /* names for people, NULL for dynamic filters */
 };
 
 struct effective {
@@ -37,3 +38,7 @@ struct effective {
 };
 /* Armed: any block, negotiate or inpass filter is in force (datapath.md 1). */
 bool effective_is_armed(const struct effective *e);
+/* A filter with `keep state` exists. */
+bool effective_keeps_state(const struct effective *e);
+/* Any filter asks where a packet comes in or goes out: `on IF`, `profile P`, a connection type. */
+bool effective_asks_place(const struct effective *e);

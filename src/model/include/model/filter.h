@@ -15,6 +15,10 @@ const char *action_name(enum action a);
 enum profile { PROFILE_NONE, PROFILE_DOMAIN, PROFILE_PRIVATE, PROFILE_PUBLIC, _PROFILE_MAX };
 const char *profile_name(enum profile p);
 
+/* Of a rule: which interfaces its filters are for, beyond what they say themselves. */
+enum connection { CONNECTION_ALL, CONNECTION_LAN, CONNECTION_DIALUP, _CONNECTION_MAX };
+const char *connection_name(enum connection c);
+
 struct filter {
     struct guid guid; /* null until it is stored or added */
     uint32_t handle;  /* number of its short id (s12, d17), 0 until then */
@@ -47,9 +51,5 @@ enum action filter_effect(const struct filter *f);
  * fitting protocol, override only with block, the rule of names in permits (policy.md 1).
  * 0, or negative with *d filled at f->at. Every constructor of filters ends here. */
 _must_check_ int filter_validate(const struct filter *f, struct diag *d);
-/* Names the first construct that this build parses and stores but does not enforce (keep
- * state, log, on IF, profile): 0 if none, else -EOPNOTSUPP with DIAG_NOT_ENFORCED "not enforced
- * here: keep state". negotiate and inpass are enforced without an engine: by denying. */
-_must_check_ int filter_check_enforceable(const struct filter *f, struct diag *d);
 /* FAMILY_ANY, or the one family it can match. */
 enum family filter_family(const struct filter *f);

@@ -34,6 +34,25 @@ struct iface {
     enum profile profile; /* PROFILE_NONE = not configured, counts as public */
 };
 
+/* Section [profiles]: names of interfaces, or patterns with * and ?. */
+struct profile_pattern {
+    char name[32];
+    enum profile profile;
+};
+struct profile_patterns {
+    struct profile_pattern v[64]; /* LIMIT_PROFILE_PATTERNS */
+    unsigned n;
+};
+/* Of the patterns that match, the one with the most characters that are none of * and ?, the plain
+ * name before all others; of equal ones the stricter profile: public, then private, then domain.
+ * PROFILE_NONE if none matches. The order of the list is of no account. */
+enum profile profile_patterns_find(const struct profile_patterns *l, const char *ifname);
+
+/* What the interface counts as: PROFILE_PUBLIC without a configured one. */
+enum profile iface_profile(const struct iface *i);
+/* A dial-up connection by its name, ppp* or wwan*; all others are lan. */
+bool ifname_is_dialup(const char *name);
+
 struct host {
     struct local_route *local;
     size_t n_local, cap_local;

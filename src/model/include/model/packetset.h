@@ -30,13 +30,19 @@ enum {
                         filters that give an ICMPv6 type are asked */
     SPECIAL_ALL = 3,
 };
-enum { BOX_PROFILES = 1 << PROFILE_DOMAIN | 1 << PROFILE_PRIVATE | 1 << PROFILE_PUBLIC };
+/* Masks of box.profiles: one bit for each profile of lan interfaces, one of dial-up ones. */
+#define BOX_PROFILE(profile, dialup) (1 << ((profile) + ((dialup) ? PROFILE_PUBLIC : 0)))
+enum {
+    BOX_LAN = 1 << PROFILE_DOMAIN | 1 << PROFILE_PRIVATE | 1 << PROFILE_PUBLIC,
+    BOX_DIALUP = BOX_LAN << PROFILE_PUBLIC,
+    BOX_PROFILES = BOX_LAN | BOX_DIALUP,
+};
 
 /* The product of its fields; none is empty. Ports are the whole range unless l4 is L4_KNOWN. */
 struct box {
     enum family family; /* FAMILY_4 or FAMILY_6 */
     uint8_t class, l4, special;
-    uint8_t profiles;           /* mask of 1 << enum profile */
+    uint8_t profiles;           /* mask of BOX_PROFILE() */
     uint16_t if_first, if_last; /* into packetset.names; n_names = any other interface */
     uint64_t proto[4];          /* bit mask of protocol numbers */
     struct ip src_first, src_last, dst_first, dst_last;

@@ -5,9 +5,6 @@
 #include "model/attribute.h"
 #include "model/filter.h"
 
-enum connection { CONNECTION_ALL, CONNECTION_LAN, CONNECTION_DIALUP, _CONNECTION_MAX };
-const char *connection_name(enum connection c);
-
 struct rule {
     struct guid guid;
     char *name;
@@ -53,9 +50,6 @@ struct rule *policy_find_rule(const struct policy *p, const char *name);
 /* Removes the rule at index i. */
 void policy_remove_rule(struct policy *p, size_t i);
 size_t policy_n_filters(const struct policy *p);
-/* First thing in its active rules that cannot be enforced here (filter_check_enforceable, and
- * connection types other than all). The message names the rule. */
-_must_check_ int policy_check_enforceable(const struct policy *p, struct diag *d);
 
 /* Policies of one file. */
 struct policy_list {

@@ -18,6 +18,8 @@ struct filter_settings {
     bool masqueraded_pass;        /* default false: judged */
     bool dhcp_client_off;         /* default false: derived */
     bool counters_off;            /* default false */
+    uint32_t log_rate;            /* records per second of one filter, default 10 */
+    uint32_t log_total_rate;      /* of all filters, default 1000 */
     struct failsafe failsafe[64]; /* LIMIT_FAILSAFE */
     unsigned n_failsafe;
 };

@@ -2,7 +2,7 @@
 /* Small worlds for tables of packets and verdicts: a host, its settings and a few filters, all
  * written as short text. Inline, because a unit test links nothing but its own module. Texts are
  * the test's own: a mistake in one aborts. The host (documentation addresses of RFC 5737, 3849):
- *   eth0 zone 1 (leases addresses), eth1 zone 2, profile private
+ *   eth0 zone 1 (leases addresses), eth1 zone 2, profile private, ppp0 zone 3
  *   192.0.2.1 and 2001:db8::1, fe80::1 unicast; 192.0.2.255 broadcast; 2001:db8:: anycast;
  *   198.51.100.0/24 routed as local; 198.51.100.200/29 routed as multicast inside of it. */
 #pragma once
@@ -18,7 +18,7 @@ struct fixture {
     struct effective_filter v[FIXTURE_FILTERS];
     struct filter_settings settings;
     struct local_route local[8];
-    struct iface ifaces[2];
+    struct iface ifaces[3];
     struct host host;
     struct effective e;
 };
@@ -130,6 +130,7 @@ static inline void fixture_init(struct fixture *x)
                                   .zone = 1};
     x->ifaces[1] = (struct iface){
         .ifindex = 3, .name = "eth1", .role = IFACE_NORMAL, .zone = 2, .profile = PROFILE_PRIVATE};
+    x->ifaces[2] = (struct iface){.ifindex = 4, .name = "ppp0", .role = IFACE_NORMAL, .zone = 3};
     x->host = (struct host){.local = x->local,
                             .n_local = ARRAY_SIZE(x->local),
                             .ifaces = x->ifaces,

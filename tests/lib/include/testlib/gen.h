@@ -27,6 +27,8 @@ struct gen_policy {
  * that is asked later than now_ns + 1 and within the hour has no choice. */
 _must_check_ int gen_policy_new(struct rng *r, const struct host *host, uint64_t now_ns,
                                 struct gen_policy **ret);
+/* Some filters get an interface, a profile, a connection type, `log`. */
+void gen_policy_places(struct rng *r, struct gen_policy *p);
 struct gen_policy *gen_policy_free(struct gen_policy *p);
 void gen_policy_freep(struct gen_policy **p);
 /* Drops the second half of the filters. */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* See guard_load.h; the only file that sees the guard's skeleton. libbpf 1.1.2 does not know the
+ * program type, so that it is set here by number. */
+#include "guard_load.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "sysbpf.h"
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wconversion"
+#pragma GCC diagnostic ignored "-Wsign-conversion"
+#pragma GCC diagnostic ignored "-Wcast-qual"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wmissing-prototypes"
+#pragma GCC diagnostic ignored "-Wnull-dereference"
+#include "guard.skel.h"
+#pragma GCC diagnostic pop
+
+enum { LOG_BYTES = 64 * 1024 };
+
+static const char *const prog_names[_GUARD_PROG_MAX] = {
+    [GUARD_IN] = "pw_guard_in",
+    [GUARD_FORWARD] = "pw_guard_forward",
+    [GUARD_OUT] = "pw_guard_out",
+};
+
+static const char state_name[] = "pw_guard_state";
+
+static void guard_destroyp(struct guard_skel **s)
+{
+    guard_skel__destroy(*s);
+}
+
+/* A map that the classifier has and the guard does not use is not in its object. */
+static int reuse_maps(struct guard_skel *s, const struct progs *p)
+{
+    for (unsigned m = 0; m < _MAP_MAX; m++) {
+        struct bpf_map *map = bpf_object__find_map_by_name(s->obj, progs_map_name(m));
+        int r = map ? bpf_map__reuse_fd(map, p->map[m]) : 0;
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int prepare(struct guard_skel *s, const char *name)
+{
+    struct bpf_program *prog = bpf_object__find_program_by_name(s->obj, name);
+    int r = prog ? bpf_program__set_type(prog, (enum bpf_prog_type)SYSBPF_PROG_TYPE_NETFILTER)
+                 : -ENOENT;
+
+    if (!r)
+        r = bpf_program__set_expected_attach_type(prog, (enum bpf_attach_type)SYSBPF_NETFILTER);
+    return r ? r : bpf_program__set_autoload(prog, true);
+}
+
+static int prepare_programs(struct guard_skel *s)
+{
+    int r = prepare(s, state_name);
+
+    for (unsigned i = 0; !r && i < _GUARD_PROG_MAX; i++)
+        r = prepare(s, prog_names[i]);
+    return r;
+}
+
+static int let_it_go_on(const struct guard_skel *s, const struct progs *p)
+{
+    const struct bpf_program *prog = bpf_object__find_program_by_name(s->obj, state_name);
+
+    return prog ? progs_go_on(p->map[MAP_GUARD_NEXT], bpf_program__fd(prog)) : -ENOENT;
+}
+
+static int take_fds(const struct guard_skel *s, int ret_fd[_GUARD_PROG_MAX])
+{
+    for (unsigned i = 0; i < _GUARD_PROG_MAX; i++) {
+        const struct bpf_program *prog = bpf_object__find_program_by_name(s->obj, prog_names[i]);
+
+        ret_fd[i] = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0);
+        if (ret_fd[i] >= 0)
+            continue;
+        int r = -errno;
+        while (i-- > 0)
+            close_p(&ret_fd[i]);
+        return r;
+    }
+    return 0;
+}
+
+int guard_load(const struct guard_load_options *o, struct diag *d, int ret_fd[_GUARD_PROG_MAX])
+{
+    _cleanup_free_ char *log = calloc(1, LOG_BYTES);
+    LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES);
+
+    for (unsigned i = 0; i < _GUARD_PROG_MAX; i++)
+        ret_fd[i] = -1;
+    if (!log)
+        return diag_errno(d, ENOMEM, "cannot load the guard");
+    _cleanup_(guard_destroyp) struct guard_skel *s = guard_skel__open_opts(&opts);
+    if (!s)
+        return diag_errno(d, errno, "cannot read the guard's object");
+    s->rodata->guard_secret = o->tag_secret;
+    s->rodata->guard_out_program = o->out_program;
+    int r = reuse_maps(s, o->progs);
+    if (!r)
+        r = prepare_programs(s);
+    if (!r)
+        r = guard_skel__load(s);
+    if (r < 0) {
+        progs_quote_log(d, r, "guard", log);
+        return r;
+    }
+    r = let_it_go_on(s, o->progs);
+    if (!r)
+        r = take_fds(s, ret_fd);
+    return r < 0 ? diag_errno(d, r, "cannot load the guard") : 0;
+}
