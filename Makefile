@@ -4,7 +4,7 @@
 PREFIX ?= /usr
 BUILD  ?= build
 
-.PHONY: all deps demo test test-long bench install uninstall clean format
+.PHONY: all deps demo test test-long bench bench-docs install uninstall clean format
 all: $(BUILD)/build.ninja
 	ninja -C $(BUILD)
 
@@ -32,6 +32,13 @@ bench:
 	tools/install-deps.sh build demo bench
 	@$(MAKE) --no-print-directory all
 	tests/bench/run.sh $(BUILD)
+
+# docs/performance.md anew: about 20 minutes on an idle machine.
+bench-docs:
+	tools/install-deps.sh build demo bench
+	@$(MAKE) --no-print-directory all
+	tests/bench/run.sh $(BUILD) peers
+	tests/bench/write-performance.py $(BUILD)/bench/results.json docs/performance.md
 
 install: all
 	meson install -C $(BUILD) --no-rebuild

@@ -17,6 +17,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "netns"))
+import peers  # noqa: E402
 from pwtest import CLI, SKIP, Net, set_netns  # noqa: E402
 
 RUNS = int(sys.argv[1]) if len(sys.argv) > 1 else 50
@@ -150,7 +151,7 @@ def apart(function, *args):
     if child == 0:
         os.close(read)
         try:
-            enter_namespaces(copies)
+            peers.enter(copies, PEERS)
             text = "ok " + " ".join(map(str, function(*args)))
         except (OSError, RuntimeError, subprocess.SubprocessError) as error:
             text = "no " + " ".join(str(error).split())[:200]
@@ -162,37 +163,6 @@ def apart(function, *args):
     os.waitpid(child, 0)
     os.rmdir(copies)  # what was mounted on it is gone with the child's namespace
     return ([float(x) for x in text.split()], "") if kind == "ok" else (None, text)
-
-
-def lay_peers_over(copies):
-    """The unpacked packages over /usr and /etc, in this mount namespace only."""
-    if not PEERS:
-        return
-    for part in ("usr", "etc"):
-        upper, work = f"{copies}/{part}.upper", f"{copies}/{part}.work"
-        os.makedirs(upper)
-        os.makedirs(work)
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o",
-                        f"lowerdir={PEERS}/{part}:/{part},upperdir={upper},workdir={work}",
-                        "/" + part], check=True)
-
-
-def enter_namespaces(copies):
-    import ctypes
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(0x40000000 | 0x00020000):  # CLONE_NEWNET, CLONE_NEWNS
-        raise OSError(ctypes.get_errno(), "unshare")
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", copies], check=True)
-    lay_peers_over(copies)
-    for path in ("/etc/ufw", "/etc/firewalld", "/var/lib/ufw"):
-        if os.path.isdir(path):
-            copy = copies + path
-            shutil.copytree(path, copy)
-            subprocess.run(["mount", "--bind", copy, path], check=True, **quiet)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run"], check=True)
 
 
 def row(name, n, result, own):

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Unpacks ufw, firewalld and what they need into a directory, for bench-command.py, which lays it
+# Unpacks ufw, firewalld, iptables and ipset and what they need into a directory; peers.py lays it
 # over the system in a mount namespace of its own: installing them would put a second firewall on
 # this machine. Usage: unpack-peers.sh DIRECTORY (empty or not there); exit 77 without a mirror.
 set -eu
@@ -10,7 +10,7 @@ debs=$(mktemp -d)
 trap 'rm -rf "$debs"' EXIT
 cd "$debs"
 
-missing=$(apt-get install -s -qq --no-install-recommends ufw firewalld dbus iptables |
+missing=$(apt-get install -s -qq --no-install-recommends ufw firewalld dbus iptables ipset |
     sed -n 's/^Inst \([^ ]*\) .*/\1/p')
 for package in $missing; do
     apt-get download -qq "$package" 2>/dev/null || {
