@@ -423,7 +423,7 @@ struct agent *agent_free(struct agent *a)
     resolver_done(&a->resolver);
     for (size_t i = 0; i < _SOURCE_MAX; i++)
         sd_event_source_disable_unref(a->sources[i]);
-    droplog_done(&a->droplog);
+    counter_index_done(&a->counter_index);
     desired_free(a->in_force);
     dynamic_done(&a->resync);
     datapath_close(a->dp);

@@ -14,49 +14,7 @@
 enum {
     READ_MAX = 2 * LIMIT_LOG_TOTAL_RATE / 5, /* twice what comes in 200 ms at most */
     POLLS_PER_SECOND = 5,
-    NO_FILTER = UINT32_MAX,
 };
-
-void droplog_done(struct droplog *l)
-{
-    free(l->filter);
-    *l = (struct droplog){0};
-}
-
-/* --- whose record it is --- */
-
-/* Filters that stand for one that was written share its counter: the first is it. */
-static void make_index(struct agent *a)
-{
-    struct droplog *l = &a->droplog;
-    const struct effective *e = &a->in_force->e;
-    size_t n = counter_ids_limit(a->ids);
-    free(l->filter);
-    l->n = 0;
-    l->filter = calloc(n + 1, sizeof(*l->filter));
-    if (!l->filter)
-        return; /* the records have no names */
-    memset(l->filter, 0xff, (n + 1) * sizeof(*l->filter));
-    l->n = n;
-    for (size_t i = e->n; i-- > 0;) {
-        if (e->v[i].counter_id < n)
-            l->filter[e->v[i].counter_id] = (uint32_t)i;
-    }
-    l->of = a->in_force;
-    l->generation = a->run.generation;
-}
-
-static const struct effective_filter *filter_of(struct agent *a, const struct log_record *r)
-{
-    struct droplog *l = &a->droplog;
-    if (!a->in_force || r->counter_id == COUNTER_NONE)
-        return NULL;
-    if (l->of != a->in_force || l->generation != a->run.generation || !l->filter)
-        make_index(a);
-    if (r->counter_id >= l->n || l->filter[r->counter_id] == NO_FILTER)
-        return NULL;
-    return &a->in_force->e.v[l->filter[r->counter_id]];
-}
 
 static const char *interface_of(struct agent *a, uint32_t ifindex)
 {
@@ -157,7 +115,7 @@ static const char *given(const char *text)
 static void on_record(void *ctx, const struct log_record *r)
 {
     struct agent *a = ctx;
-    const struct effective_filter *ef = filter_of(a, r);
+    const struct effective_filter *ef = filter_of_counter(a, r->counter_id);
     struct texts t = {.id = ""};
     print_record(r, &t);
     if (ef)

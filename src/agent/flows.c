@@ -8,7 +8,7 @@
 
 #include "internal.h"
 
-enum { FLOWS_LISTED_MAX = 10000, NO_FILTER = -1 };
+enum { FLOWS_LISTED_MAX = 10000 };
 
 void agent_flows_done(struct agent_flows *l)
 {
@@ -48,37 +48,14 @@ static int collect(void *arg, const struct flow *f)
     return 0;
 }
 
-/* The filter of each counter id, NO_FILTER where there is none. */
-static int index_filters(const struct agent *a, int64_t **ret, size_t *ret_n)
-{
-    const struct effective *e = &a->in_force->e;
-    size_t n = counter_ids_limit(a->ids);
-    int64_t *index = malloc((n + 1) * sizeof(*index));
-
-    if (!index)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++)
-        index[i] = NO_FILTER;
-    for (size_t i = e->n; i-- > 0;)
-        if (e->v[i].counter_id < n)
-            index[e->v[i].counter_id] = (int64_t)i;
-    *ret = index;
-    *ret_n = n;
-    return 0;
-}
-
 static int name_filters(struct agent *a, struct agent_flows *l)
 {
-    _cleanup_free_ int64_t *index = NULL;
-    size_t n;
-    int err = index_filters(a, &index, &n);
+    int err = 0;
 
     for (size_t i = 0; i < l->n && err == 0; i++) {
-        uint32_t id = l->v[i].flow.counter_id;
-        if (id >= n || index[id] == NO_FILTER)
-            continue;
-        const struct effective_filter *ef = &a->in_force->e.v[index[id]];
-        err = view_stored(ef->filter, ef->layer, ef->policy, ef->rule, &l->v[i].filter);
+        const struct effective_filter *ef = filter_of_counter(a, l->v[i].flow.counter_id);
+        if (ef)
+            err = view_stored(ef->filter, ef->layer, ef->policy, ef->rule, &l->v[i].filter);
     }
     return err;
 }

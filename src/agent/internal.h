@@ -9,6 +9,7 @@
 #include "agent/events.h"
 #include "base/limits.h"
 #include "config.h"
+#include "counter_index.h"
 #include "desired.h"
 #include "droplog.h"
 #include "negotiation.h"
@@ -119,6 +120,7 @@ struct agent {
     unsigned reconciled;    /* how often */
 
     struct resolver resolver;
+    struct counter_index counter_index;
     struct droplog droplog;
     struct flow_counts flow_counts; /* at the last sweep */
     bool sweep_failed;

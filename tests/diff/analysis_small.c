@@ -216,7 +216,8 @@ static int verdict_at(const struct small *s, const struct effective *e, const st
 
 static void make_hosts(struct small *s)
 {
-    static const enum profile profiles[PROFILES] = {PROFILE_DOMAIN, PROFILE_PRIVATE, PROFILE_PUBLIC};
+    static const enum profile profiles[PROFILES] = {PROFILE_DOMAIN, PROFILE_PRIVATE,
+                                                    PROFILE_PUBLIC};
     for (unsigned i = 0; i < ARRAY_SIZE(s->ifaces); i++) {
         s->ifaces[i] = (struct iface){.ifindex = i + 2,
                                       .role = IFACE_NORMAL,

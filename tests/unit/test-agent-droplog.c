@@ -62,7 +62,7 @@ static int setup(void **state _unused_)
 
 static int teardown(void **state _unused_)
 {
-    droplog_done(&a.droplog);
+    counter_index_done(&a.counter_index);
     counter_ids_free(a.ids);
     for (unsigned i = 0; i < ARRAY_SIZE(filters); i++)
         filter_done(&filters[i]);
