@@ -7,6 +7,7 @@ import platform
 import struct
 
 BPF_PROG_LOAD, BPF_OBJ_GET, BPF_PROG_TEST_RUN, BPF_LINK_CREATE = 5, 7, 10, 28
+BPF_OBJ_GET_INFO_BY_FD = 15
 SCHED_CLS, TCX_INGRESS, TCX_EGRESS, F_BEFORE = 3, 46, 47, 1 << 3
 TCX_NEXT, TCX_PASS = -1, 0
 NUMBER = {"x86_64": 321, "aarch64": 280, "riscv64": 280}.get(platform.machine(), 321)
@@ -61,6 +62,21 @@ def pinned(path):
     """A pinned program or map, as a descriptor."""
     name = ctypes.create_string_buffer(str(path).encode())
     return _bpf(BPF_OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))
+
+
+def link_ifindex(path):
+    """Interface of a pinned TCX link; 0 once it is detached or its interface gone."""
+    link = pinned(path)
+    info = ctypes.create_string_buffer(64)
+    try:
+        _bpf_info(link, info)
+    finally:
+        os.close(link)
+    return struct.unpack_from("=I", info, 16)[0]
+
+
+def _bpf_info(fd, info):
+    _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", fd, len(info), ctypes.addressof(info)))
 
 
 def run_program(program, frame, ifindex, repeat=1):

@@ -12,6 +12,7 @@ A test calls check(); main(run) prints the result and ends with 0, 1, or 77 (can
 import contextlib
 import ctypes
 import json
+import math
 import os
 import pathlib
 import select
@@ -347,6 +348,14 @@ class SmallDisk:
         subprocess.run(["umount", "-l", str(self.path)], capture_output=True)
 
 
+def nested_shapes(name):
+    """A policy of 1,024 mask shapes, nested so that at most 8 can share a group: it is stored, and
+    refused when it is to be enforced."""
+    rules = "".join(f'rule "r{i}-{j}" block tcp from 10.0.0.0/{i} to 10.0.0.0/{j} port 1\n'
+                    for i in range(1, 33) for j in range(1, 33))
+    return f'policy "{name}" {{\n{rules}}}'
+
+
 def image_id(net):
     """The map that slot 0 of the root names: it changes with each new image."""
     out = run(["bpftool", "-j", "map", "lookup", "pinned", str(net.pins / "map/roots"),
@@ -380,10 +389,22 @@ def checksum(data):
     return ~total & 0xffff
 
 
-def received(s, wait_s=WAIT_S):
-    """Number of datagrams that reach a socket until nothing comes for wait_s."""
-    n = 0
-    while select.select([s], [], [], wait_s)[0]:
+def until(condition, limit_s=10.0):
+    """Waits until something is true; returns the seconds it took, infinity if it did not come."""
+    start = time.monotonic()
+    while not condition():
+        if time.monotonic() - start > limit_s:
+            return math.inf
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+def received(s, wait_s=WAIT_S, want=None):
+    """Number of datagrams that reach a socket until nothing comes for wait_s. With want: until so
+    many have come (or 10 s have passed), however busy the machine is, and what else is there."""
+    n, end = 0, time.monotonic() + 10
+    while select.select([s], [], [], wait_s if want is None else
+                        max(0, end - time.monotonic()) if n < want else 0)[0]:
         try:
             while True:
                 s.recv(65536)

@@ -7,7 +7,7 @@ import json
 import random
 import socket
 
-from pwtest import C4, C6, FAR4, LAN4, S4, S6, check, main
+from pwtest import C4, C6, FAR4, LAN4, S4, S6, check, main, nested_shapes
 
 POLICY = """
 policy "Web" {
@@ -70,7 +70,7 @@ def verbs(net):
             (("policy", "load", "-"), 5, POLICY.replace("23", "24")),
             (("policy", "load", "-", "--name", "Other"), 0, POLICY),
             (("policy", "assign", "Spare"), 0, None),
-            (("policy", "assign", "Log"), 7, None),
+            (("policy", "assign", "Shapes"), 7, None),
             (("policy", "unassign"), 0, None),
             (("policy", "delete", "Spare"), 0, None),
             (("policy", "delete", "Web"), 5, None),
@@ -206,7 +206,7 @@ def run(net):
     net.start_agent()
     net.ok("policy", "load", "-", text=POLICY)
     net.ok("policy", "load", "-", text='policy "Spare" { rule "a" block in udp }')
-    net.ok("policy", "load", "-", text='policy "Log" { rule "a" block in udp log }')
+    net.ok("policy", "load", "-", text=nested_shapes("Shapes"))
     net.ok("policy", "assign", "Web")
     net.ok("block", "in", "udp", "port", "1434")
     net.ok("policy", "load", "-", "--replace", text=POLICY.replace("Block 23", "Block telnet"))

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from pwtest import AGENT, C4, CLI, S4, check, main, received
+from pwtest import AGENT, C4, CLI, S4, check, main, nested_shapes, received
 
 
 def refused(done, code, *parts, name):
@@ -87,11 +87,8 @@ def bad_input(net):
     rules = "".join(f'rule "r{i}" block in tcp port {i % 60000 + 1}\n' for i in range(4097))
     refused(net.cli("policy", "load", "-", text=f'policy "x" {{\n{rules}}}'), 7, "4096",
             name="4097 rules")
-    shapes = "".join(f'rule "r{i}-{j}" block tcp from 10.0.0.0/{i} to 10.0.0.0/{j} port 1\n'
-                     for i in range(1, 33) for j in range(1, 33))
-    net.ok("policy", "load", "-", text=f'policy "shapes" {{\n{shapes}}}')
-    refused(net.cli("policy", "assign", "shapes"), 7, "64",
-            name="1,024 mask shapes, nested so that at most 8 can share a group")
+    net.ok("policy", "load", "-", text=nested_shapes("shapes"))
+    refused(net.cli("policy", "assign", "shapes"), 7, "64", name="1,024 nested mask shapes")
     net.ok("policy", "delete", "shapes")
     after = net.json("list")["filters"], net.json("policy", "list")["policies"]
     strip = [[{k: v for k, v in f.items() if k not in ("packets", "bytes", "expires_in_s")}
