@@ -251,8 +251,9 @@ int eval_state_packet(struct eval_state *s, const struct effective *e, const str
         if (r < 0)
             return r;
     }
-    bool by_filter = v.block && v.decider == DECIDED_FILTER && v.reason != DROP_NO_SA;
-    size_t i = by_filter ? find(s, p, quoted) : s->n;
+    bool asks = v.block && v.decider == DECIDED_FILTER && v.reason != DROP_NO_SA &&
+                effective_keeps_state(e); /* without such a filter nobody looks, nothing is used */
+    size_t i = asks ? find(s, p, quoted) : s->n;
     if (i < s->n)
         ask_conversation(s, i, e, p, now_ns, &v);
     *ret = v;

@@ -219,12 +219,30 @@ static void test_epoch(void **state)
     assert_true(passes(&w, query()));
     eval_state_next_epoch(w.s);
     assert_true(passes(&w, answer())); /* still permitted with keep state */
+    fixture_add(&w.x, ACTION_PERMIT, PROTO_TCP, "me", "", "any", "")->keep_state = true;
     w.x.f[1].keep_state = false;
     assert_true(passes(&w, answer())); /* not a change of the effective filters yet */
     eval_state_next_epoch(w.s);
     assert_int_equal(show_quoting(&w, answer(), NULL).reason, DROP_STATE_EXPIRED);
     assert_int_equal(eval_state_size(w.s), 0);
     assert_int_equal(show_quoting(&w, answer(), NULL).reason, DROP_FILTER);
+    world_done(&w);
+}
+
+/* Nobody looks while no filter keeps state: what is remembered is not used, nor judged anew. */
+static void test_epoch_without_state(void **state)
+{
+    (void)state;
+    struct world w;
+    world_init(&w, PROTO_UDP);
+    assert_true(passes(&w, query()));
+    w.x.f[1].keep_state = false;
+    eval_state_next_epoch(w.s);
+    assert_int_equal(show_quoting(&w, answer(), NULL).reason, DROP_FILTER);
+    assert_int_equal(eval_state_size(w.s), 1);
+    w.x.f[1].keep_state = true;
+    eval_state_next_epoch(w.s);
+    assert_true(passes(&w, answer()));
     world_done(&w);
 }
 
@@ -267,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_icmp_errors),
         cmocka_unit_test(test_bans),
         cmocka_unit_test(test_epoch),
+        cmocka_unit_test(test_epoch_without_state),
         cmocka_unit_test(test_forwarded),
         cmocka_unit_test(test_structure_is_not_asked),
     };

@@ -19,6 +19,7 @@ void eval_state_next_epoch(struct eval_state *s);
  * quoted: the packet inside an ICMP error, NULL if p is none. Lifetimes: UDP 60 s, 180 s once
  * answered, ICMP echo 10 s, TCP 7440 s, 10 s after FIN or RST in the permit's direction.
  * An answer that passes has the verdict of the permit that opened its conversation.
+ * While no filter keeps state, no conversation is used, nor judged anew.
  * -ENOMEM leaves *s without the entry, nothing else is lost. */
 _must_check_ int eval_state_packet(struct eval_state *s, const struct effective *e,
                                    const struct packet *p, const struct packet *quoted,
