@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The classifier at TCX (or clsact) ingress and egress of every interface, and the same
- * classifier as test entries that write no map (datapath.md 1, 2, 6). Loaded, pinned and attached
+ * classifier as a test entry that writes no map (datapath.md 1, 2, 6). Loaded, pinned and attached
  * by src/datapath. One image pointer per packet: everything that depends on a generation is read
  * through it. No image, or an image that leads nowhere, drops while armed. */
 #include <linux/types.h>
@@ -36,12 +36,12 @@ static __always_inline __u32 pw_bits_in(const struct pw_packet *p, const struct 
 
 /* Whatever the address says, the packet is for this host: an interface that forwards nothing took
  * it in. Of an address that `local` does not know yet, the guard says it better. */
-static __always_inline bool pw_is_to_host(const struct __sk_buff *skb, const struct pw_ifrole *role,
+static __always_inline bool pw_is_to_host(const struct __sk_buff *skb, struct pw_ifrole role,
                                           const struct pw_packet *p)
 {
     __u8 forwarding = p->family == 4 ? PW_IF_FORWARDING4 : PW_IF_FORWARDING6;
 
-    return skb->pkt_type == PACKET_HOST && !(role && role->flags & (forwarding | PW_IF_GUARDED));
+    return skb->pkt_type == PACKET_HOST && !(role.flags & (forwarding | PW_IF_GUARDED));
 }
 
 /* Bridge, bond and team hand a frame to 01:80:c2:00:00:0x up on the port itself, whatever is in
@@ -63,11 +63,11 @@ int pw_in(struct __sk_buff *skb)
     __u32 ifindex = skb->ifindex;
     const struct img_header *h;
     void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
-    const struct pw_ifrole *role = pw_iface(ifindex);
+    const struct pw_ifrole role = pw_iface(ifindex);
 
     if (!image)
         return pw_no_image(skb, false) ? PW_DROP : PW_NEXT;
-    if (role && role->role == PW_ROLE_PORT && !pw_is_for_port(skb)) {
+    if (role.role == PW_ROLE_PORT && !pw_is_for_port(skb)) {
         skb->tc_index = (__u16)pw_tag(h, 0);
         return PW_NEXT;
     }
@@ -82,10 +82,10 @@ int pw_in(struct __sk_buff *skb)
         return PW_NEXT;
     }
     struct pw_meta meta = {
-        .to_host = pw_is_to_host(skb, role, &p),
-        .accept_local = role && (role->flags & PW_IF_ACCEPT_LOCAL),
-        .zone = role ? role->zone : 0,
-        .ethernet = role && (role->flags & PW_IF_ETHERNET),
+        .to_host = (__u8)pw_forget(pw_is_to_host(skb, role, &p)),
+        .accept_local = !!(role.flags & PW_IF_ACCEPT_LOCAL),
+        .zone = role.zone,
+        .ethernet = !!(role.flags & PW_IF_ETHERNET),
     };
     struct pw_verdict v;
     pw_judge(image, h, &p, &meta, &v);
@@ -97,9 +97,9 @@ int pw_in(struct __sk_buff *skb)
 
 /* Leaves the mark for the device below, or clears the field. */
 static __always_inline void pw_leave(struct __sk_buff *skb, const struct img_header *h,
-                                     const struct pw_ifrole *role)
+                                     struct pw_ifrole role)
 {
-    skb->tc_index = role && (role->flags & PW_IF_STACKED) ? (__u16)pw_tag_sent(h) : 0;
+    skb->tc_index = role.flags & PW_IF_STACKED ? (__u16)pw_tag_sent(h) : 0;
 }
 
 SEC("tc")
@@ -108,25 +108,25 @@ int pw_out(struct __sk_buff *skb)
     __u32 ifindex = skb->ifindex, tag = skb->tc_index;
     const struct img_header *h;
     void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
-    const struct pw_ifrole *role = pw_iface(ifindex);
+    const struct pw_ifrole role = pw_iface(ifindex);
 
     if (!image)
         return pw_no_image(skb, true) ? PW_DROP : PW_NEXT;
     bool seen = (tag & IMG_TAG_SECRET_MASK) == pw_tag(h, 0);
-    bool port = role && role->role == PW_ROLE_PORT;
+    bool port = role.role == PW_ROLE_PORT;
     pw_leave(skb, h, role);
     if (tag == pw_tag_sent(h) || (seen && port))
         return PW_NEXT;
     struct pw_packet p = {
         .classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY),
-        .from_frame = role && (role->flags & PW_IF_ETHERNET),
+        .from_frame = !!(role.flags & PW_IF_ETHERNET),
     };
     pw_parse_packet(skb, &p);
     struct pw_meta meta = {
         .egress = 1,
-        .judged = seen && (tag & (IMG_TAG_ME | IMG_TAG_FORWARDED)),
-        .zone = role ? role->zone : 0,
-        .ethernet = role && (role->flags & PW_IF_ETHERNET),
+        .judged = (__u8)pw_forget(seen && (tag & (IMG_TAG_ME | IMG_TAG_FORWARDED))),
+        .zone = role.zone,
+        .ethernet = !!(role.flags & PW_IF_ETHERNET),
     };
     struct pw_verdict v;
     pw_judge(image, h, &p, &meta, &v);
@@ -138,16 +138,16 @@ int pw_out(struct __sk_buff *skb)
 
 static __always_inline void pw_meta_again(struct pw_ctx *ctx, struct pw_work *w)
 {
-    const struct pw_ifrole *role = pw_iface(ctx->ifindex);
+    const struct pw_ifrole role = pw_iface(ctx->ifindex);
     bool egress = w->bits & PW_FLOW_EGRESS;
 
     w->meta = (struct pw_meta){
         .egress = egress,
         .judged = !!(w->bits & PW_FLOW_JUDGED),
         .to_host = !egress && pw_is_to_host(ctx, role, &w->packet),
-        .accept_local = role && (role->flags & PW_IF_ACCEPT_LOCAL),
-        .zone = role ? role->zone : 0,
-        .ethernet = role && (role->flags & PW_IF_ETHERNET),
+        .accept_local = !!(role.flags & PW_IF_ACCEPT_LOCAL),
+        .zone = role.zone,
+        .ethernet = !!(role.flags & PW_IF_ETHERNET),
     };
 }
 
@@ -176,9 +176,11 @@ int state_forget(struct __sk_buff *skb)
 }
 
 /* The same question for a root slot of the caller's choice; see struct pw_test_in and _out. */
-static __always_inline int pw_test(struct __sk_buff *skb, bool egress)
+SEC("tc")
+int pw_test(struct __sk_buff *skb)
 {
     __u32 slot = skb->cb[0], flags = skb->cb[1], zone = skb->cb[2];
+    __u8 egress = !!(flags & PW_TEST_EGRESS);
     const struct img_header *h;
     void *image = pw_image_at(slot, &h);
     struct pw_verdict v;
@@ -209,18 +211,6 @@ static __always_inline int pw_test(struct __sk_buff *skb, bool egress)
     skb->cb[3] = (__u32)(v.match.w >> 32);
     skb->cb[4] = (__u32)v.match.probes;
     return PW_TEST_RET(v.match.w && v.match.w >> 32 <= PW_TIER_OVERRIDE, v.block, v.reason);
-}
-
-SEC("tc")
-int test_in(struct __sk_buff *skb)
-{
-    return pw_test(skb, false);
-}
-
-SEC("tc")
-int test_out(struct __sk_buff *skb)
-{
-    return pw_test(skb, true);
 }
 
 char LICENSE[] SEC("license") = "GPL";

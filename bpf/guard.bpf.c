@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The guard: netfilter programs at LOCAL_IN, FORWARD and LOCAL_OUT that judge what the classifier
+/* The guard: a netfilter program at LOCAL_IN, FORWARD and LOCAL_OUT that judge what the classifier
  * at TCX did not (datapath.md 2.2). Loaded, pinned and attached by src/datapath/guard.c, for IPv4
  * and IPv6. What carries the tag of this boot passes without a map lookup; everything else goes
  * through the same pw_judge() as at TCX. No image drops, as there. */
@@ -12,6 +12,7 @@
 #include "state_nf.h"
 
 enum { PW_NF_DROP = 0, PW_NF_ACCEPT = 1, PW_LO = 1 };
+enum { PW_LOCAL_IN = 1, PW_FORWARD = 2, PW_LOCAL_OUT = 3 }; /* NF_INET_* */
 enum { PW_XFRM_OUT = 1, PW_XFRM_SOCKET_OUT = 4 }; /* policy_count: of the namespace, of sockets */
 
 /* Filled in before loading. */
@@ -40,38 +41,12 @@ static __always_inline bool pw_is_decapsulated(const struct sk_buff *skb)
            skb->network_header != (__u16)(skb->mac_header + skb->mac_len);
 }
 
-/* Judges the packet. A negotiate filter is content with a packet that is protected. */
-static __always_inline int pw_guard(struct pw_ctx *ctx, const struct pw_ifrole *role,
-                                    struct pw_meta *meta, bool is_protected)
-{
-    bool egress = meta->egress;
-    const struct img_header *h;
-    void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
-    struct pw_verdict v;
-
-    if (!image)
-        return pw_no_image(ctx, egress) ? PW_NF_DROP : PW_NF_ACCEPT;
-    if (!(h->flags & IMG_ARMED) && !h->n_entries)
-        return PW_NF_ACCEPT;
-    struct pw_packet p = {.classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY)};
-    pw_parse(ctx, &p);
-    meta->zone = role ? role->zone : 0;
-    meta->log_flags |= PW_RECORD_GUARD;
-    __u32 bits = pw_forget(pw_meta_bits(meta));
-    pw_judge(image, h, &p, meta, &v);
-    if (v.block && v.reason == PW_DROP_NO_SA && is_protected)
-        v.block = 0;
-    if (pw_concerns_state(h, &v))
-        pw_hand_over(ctx, h, &p, &v, bits, &guard_next);
-    return pw_finish(ctx, h, &p, meta, &v) ? PW_NF_DROP : PW_NF_ACCEPT;
-}
-
-/* Goes on with what the programs of the hooks handed over. */
-SEC("?netfilter")
-int pw_guard_state(struct bpf_nf_ctx *ctx)
-{
-    return pw_state(ctx) ? PW_NF_DROP : PW_NF_ACCEPT;
-}
+/* A packet that nobody judged. */
+struct pw_case {
+    struct pw_meta meta;
+    __u32 ifindex; /* where it comes in, or leaves */
+    __u8 is_protected;
+};
 
 /* On `lo`: the source is one that this host has. */
 static __always_inline bool pw_is_own(struct pw_ctx *ctx)
@@ -92,26 +67,25 @@ static __always_inline bool pw_is_own(struct pw_ctx *ctx)
            pw_local_kind(&p, p.src_hi, p.src_lo) == PW_LOCAL_UNICAST;
 }
 
-SEC("?netfilter")
-int pw_guard_in(struct bpf_nf_ctx *ctx)
+/* The three hooks: false = the packet passes, it was judged or is none of ours. Else what is to be
+ * known for judging it. */
+static __always_inline bool pw_asks_in(struct pw_ctx *ctx, struct pw_case *c)
 {
     const struct sk_buff *skb = ctx->skb;
     bool decapsulated = pw_is_decapsulated(skb);
 
     if (!decapsulated && pw_is_tagged(skb, IMG_TAG_ME))
-        return PW_NF_ACCEPT;
+        return false;
     bool on_lo = ctx->state->in->ifindex == PW_LO;
 
     if (!decapsulated && on_lo && pw_is_own(ctx))
-        return PW_NF_ACCEPT;
-    const struct pw_ifrole *role = pw_iface(ctx->state->in->ifindex);
-    struct pw_meta meta = {
-        .to_host = 1,
-        .accept_local = role && (role->flags & PW_IF_ACCEPT_LOCAL),
-        .no_martian = !decapsulated && (on_lo || pw_is_tagged(skb, IMG_TAG_FORWARDED)),
-        .log_flags = decapsulated ? PW_RECORD_DECAPSULATED : 0,
-    };
-    return pw_guard(ctx, role, &meta, pw_has_security_path(skb));
+        return false;
+    c->ifindex = ctx->state->in->ifindex;
+    c->is_protected = pw_has_security_path(skb);
+    c->meta.to_host = 1;
+    c->meta.no_martian = !decapsulated && (on_lo || pw_is_tagged(skb, IMG_TAG_FORWARDED));
+    c->meta.log_flags = decapsulated ? PW_RECORD_DECAPSULATED : 0;
+    return true;
 }
 
 /* With br_netfilter, frames from one port of a bridge to another come by, too: their device is the
@@ -124,21 +98,18 @@ static __always_inline bool pw_is_bridged(const struct pw_ctx *ctx)
     return in && ctx->skb->dev->ifindex != in->ifindex;
 }
 
-SEC("?netfilter")
-int pw_guard_forward(struct bpf_nf_ctx *ctx)
+static __always_inline bool pw_asks_forward(struct pw_ctx *ctx, struct pw_case *c)
 {
     const struct sk_buff *skb = ctx->skb;
+    bool decapsulated = pw_is_decapsulated(skb);
 
-    if ((pw_is_tagged(skb, IMG_TAG_ME | IMG_TAG_FORWARDED) && !pw_is_decapsulated(skb)) ||
-        pw_is_bridged(ctx))
-        return PW_NF_ACCEPT;
-    const struct pw_ifrole *role = pw_iface(ctx->state->in->ifindex);
-    struct pw_meta meta = {
-        .not_me = 1,
-        .log_flags = pw_is_decapsulated(skb) ? PW_RECORD_DECAPSULATED : 0,
-        .accept_local = role && (role->flags & PW_IF_ACCEPT_LOCAL),
-    };
-    return pw_guard(ctx, role, &meta, pw_has_security_path(skb));
+    if ((pw_is_tagged(skb, IMG_TAG_ME | IMG_TAG_FORWARDED) && !decapsulated) || pw_is_bridged(ctx))
+        return false;
+    c->ifindex = ctx->state->in->ifindex;
+    c->is_protected = pw_has_security_path(skb);
+    c->meta.not_me = 1;
+    c->meta.log_flags = decapsulated ? PW_RECORD_DECAPSULATED : 0;
+    return true;
 }
 
 /* Our program stands first at the egress of this device. The kernel is asked, so that the answer
@@ -150,7 +121,7 @@ static __always_inline bool pw_is_covered(const struct net_device *dev)
 
         return entry && entry->fp_items[0].prog->aux->id == guard_out_program;
     }
-    return pw_iface(dev->ifindex) != NULL;
+    return pw_iface(dev->ifindex).role != 0;
 }
 
 /* The route wraps the packet before the device sees it: IPsec or a lightweight tunnel. */
@@ -172,21 +143,75 @@ static __always_inline bool pw_may_change(const struct net *net)
     return net->xfrm.policy_count[PW_XFRM_OUT] || net->xfrm.policy_count[PW_XFRM_SOCKET_OUT];
 }
 
-SEC("?netfilter")
-int pw_guard_out(struct bpf_nf_ctx *ctx)
+static __always_inline bool pw_asks_out(struct pw_ctx *ctx, struct pw_case *c)
 {
     const struct net_device *out = ctx->state->out;
 
     if (out->ifindex == PW_LO)
-        return PW_NF_ACCEPT;
+        return false;
     bool covered = pw_is_covered(out), will_change = pw_will_change(ctx->skb);
     if (covered && !will_change && !pw_may_change(ctx->state->net))
+        return false;
+    c->ifindex = out->ifindex;
+    c->is_protected = covered || will_change;
+    c->meta.egress = 1;
+    c->meta.from_host = 1;
+    return true;
+}
+
+/* Judges the packet. A negotiate filter is content with a packet that is protected. */
+static __always_inline int pw_guard_judge(struct pw_ctx *ctx, struct pw_case *c)
+{
+    const struct pw_ifrole role = pw_iface(c->ifindex);
+    struct pw_meta *meta = &c->meta;
+    const struct img_header *h;
+    void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
+    struct pw_verdict v;
+
+    if (!image)
+        return pw_no_image(ctx, meta->egress) ? PW_NF_DROP : PW_NF_ACCEPT;
+    if (!(h->flags & IMG_ARMED) && !h->n_entries)
         return PW_NF_ACCEPT;
-    struct pw_meta meta = {
-        .egress = 1,
-        .from_host = 1,
-    };
-    return pw_guard(ctx, pw_iface(out->ifindex), &meta, covered || will_change);
+    struct pw_packet p = {.classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY)};
+    pw_parse(ctx, &p);
+    meta->zone = role.zone;
+    meta->accept_local = !meta->egress && (role.flags & PW_IF_ACCEPT_LOCAL);
+    meta->log_flags |= PW_RECORD_GUARD;
+    __u32 bits = pw_forget(pw_meta_bits(meta));
+    pw_judge(image, h, &p, meta, &v);
+    if (v.block && v.reason == PW_DROP_NO_SA && c->is_protected)
+        v.block = 0;
+    if (pw_concerns_state(h, &v))
+        pw_hand_over(ctx, h, &p, &v, bits, &guard_next);
+    return pw_finish(ctx, h, &p, meta, &v) ? PW_NF_DROP : PW_NF_ACCEPT;
+}
+
+/* One program for all hooks: the verifier follows the way to a verdict once. A hook that is none of
+ * these is not attached to. */
+SEC("?netfilter")
+int pw_guard(struct bpf_nf_ctx *ctx)
+{
+    struct pw_case c = {.meta = {0}};
+    bool asks;
+
+    switch (ctx->state->hook) {
+    case PW_LOCAL_IN:
+        asks = pw_asks_in(ctx, &c);
+        break;
+    case PW_FORWARD:
+        asks = pw_asks_forward(ctx, &c);
+        break;
+    default:
+        asks = pw_asks_out(ctx, &c);
+    }
+    return asks ? pw_guard_judge(ctx, &c) : PW_NF_ACCEPT;
+}
+
+/* Goes on with what the programs of the hooks handed over. */
+SEC("?netfilter")
+int pw_guard_state(struct bpf_nf_ctx *ctx)
+{
+    return pw_state(ctx) ? PW_NF_DROP : PW_NF_ACCEPT;
 }
 
 char LICENSE[] SEC("license") = "GPL";

@@ -28,9 +28,9 @@
 
 enum {
     IMG_MAGIC = 0x50574731, /* "PWG1" */
-    IMG_LAYOUT = 2,         /* raised with every change in this file */
+    IMG_LAYOUT = 3,         /* raised with every change in this file */
     IMG_LINE_BYTES = 64,
-    IMG_PAGE_LINES = 256, /* an element of the map that holds the image */
+    IMG_PAGE_LINES = 16384, /* an element of the map that holds the image */
     IMG_PAGE_BYTES = IMG_PAGE_LINES * IMG_LINE_BYTES,
     IMG_PROBES = 8, /* lines of one chain */
     IMG_MAX_GROUPS = 64,
@@ -217,6 +217,10 @@ enum { PW_IFROLES_LOW = 4096 };
  * no bit: they are always looked up. */
 enum { PW_HINT_BITS = 65536, PW_HINT_WORDS = PW_HINT_BITS / 64 };
 
+/* Map `local_exact`: single local addresses of IPv4, each in a place that its hash gives, kind <<
+ * 32 | address; 0 = the place is free. Where another address has the place, `local4` is asked. */
+enum { PW_EXACT_WORDS = 4096 };
+
 /* Counters: `counters` is an ARRAY_OF_MAPS of arrays ("chunks") of equal size, so that they grow
  * without loading a program again: id >> PW_CHUNK_SHIFT is the outer index. Each CPU has its own
  * part of a chunk, see pw_counter_index(). A per-CPU array would do the same, but is allocated
@@ -259,9 +263,9 @@ enum { PW_TIER_OVERRIDE = 1 };
 /* Slots of the map `roots`. */
 enum { PW_ROOT_ACTIVE = 0, PW_ROOT_CANDIDATE = 1, PW_ROOT_PREVIOUS = 2, PW_ROOTS = 3 };
 
-/* Test entries (test_in, test_out): the same classifier, no map is written. Parameters go in
- * through skb->cb, results come back in cb and in the return value. */
-enum { PW_TEST_TO_HOST = 1, PW_TEST_ACCEPT_LOCAL = 2, PW_TEST_JUDGED = 4 };
+/* Test entry (pw_test): the same classifier, no map is written. Parameters go in through skb->cb,
+ * results come back in cb and in the return value. */
+enum { PW_TEST_TO_HOST = 1, PW_TEST_ACCEPT_LOCAL = 2, PW_TEST_JUDGED = 4, PW_TEST_EGRESS = 8 };
 struct pw_test_in { /* cb[0..4] going in */
     __u32 root;     /* PW_ROOT_* */
     __u32 flags;    /* PW_TEST_* */
@@ -275,7 +279,7 @@ struct pw_test_out {  /* cb[0..4] coming back */
     __u32 tier;
     __u32 probes; /* groups looked up */
 };
-/* Return value of a test entry: decided by filter << 16 | block << 8 | reason. */
+/* Return value of the test entry: decided by filter << 16 | block << 8 | reason. */
 #define PW_TEST_RET(filter, block, reason) ((filter) << 16 | (block) << 8 | (reason))
 
 static inline __attribute__((always_inline)) __u64 img_mix(__u64 a, __u64 b)
@@ -324,6 +328,11 @@ static inline __attribute__((always_inline)) __u64 img_fp6(__u64 seed, __u64 hi,
 static inline __attribute__((always_inline)) __u32 img_hint(__u64 addr)
 {
     return (__u32)((addr * 0x9e3779b97f4a7c15ULL) >> 48);
+}
+/* Place in local_exact. */
+static inline __attribute__((always_inline)) __u32 img_exact(__u32 addr)
+{
+    return img_hint(addr) / (PW_HINT_BITS / PW_EXACT_WORDS);
 }
 /* Index into the pruning arrays. */
 static inline __attribute__((always_inline)) __u32 img_prune4(__u32 addr, __u32 bits)

@@ -10,51 +10,74 @@
 #include "maps.h"
 #include "parse.h"
 
-/* The best match so far, and the slot that is examined. Only global functions and whole words
- * write here: what they leave behind are unknown numbers to the verifier, so that the states before
- * and after a match look the same to it. */
+/* The best match so far. Only global functions and whole words write here: what they leave behind
+ * are unknown numbers to the verifier, so that the states before and after a match look the same to
+ * it. */
 struct pw_match {
     __u64 w; /* tier and weight with action bits, 0 = no filter matches */
     __u64 timed;
     __u64 marks;        /* IMG_MARK_* of the filter */
     __u64 order_and_id; /* of its rule: counter_id, order << 32 */
     __u64 probes;       /* groups looked up */
-    __u64 line, end;    /* the chain's next line, and where it ends at the latest */
-    /* A slot with an equal key, and what the tables say about it. */
-    __u64 hi;
-    __u64 group;
-    __u64 tuple;
-    __u64 deadline_ns;
-    __u64 new_order_and_id;
-    /* IPv6: the masked address that the slot stores as a print, and the print. */
-    __u64 other[2];
-    __u64 other_fp;
 };
 _Static_assert(offsetof(struct img_rule4, counter_id) == 0 &&
                    offsetof(struct img_rule4, order) == 4 &&
+                   offsetof(struct img_rule4, deadline_ns) == 8 &&
                    __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "order_and_id");
+_Static_assert(offsetof(struct img_rule6, counter_id) == 0 &&
+                   offsetof(struct img_rule6, order) == 4 &&
+                   offsetof(struct img_rule6, deadline_ns) == 8,
+               "both families' rules begin alike");
 
-/* A slot of a merged IPv6 group: its tuple, whether it holds the destination, and how its address
- * differs from the packet's. */
+struct pw_meta {
+    __u8 egress; /* a constant in the hooks of TCX */
+    __u8 judged;
+    __u8 to_host;
+    __u8 from_host;  /* egress: from me, whatever the source */
+    __u8 not_me;     /* ingress: forwarded, whatever the destination */
+    __u8 no_martian; /* its addresses were looked at, or are in their place */
+    __u8 accept_local;
+    __u8 zone;
+    __u8 ethernet;  /* of the interface: frames have MAC addresses */
+    __u8 log_flags; /* PW_RECORD_* that the hook knows */
+};
+
+enum { PW_QUIET, PW_PASSED, PW_EXEMPT }; /* pw_verdict.kind of a packet that passes */
+
+struct pw_verdict {
+    struct pw_match match; /* w = 0: no filter decided */
+    __u8 block;
+    __u8 reason;    /* PW_DROP_* of a block */
+    __u8 kind;      /* what to count: not classified, passed, exempt */
+    __u8 unmatched; /* kind, if no filter matches */
+    __u8 dst_me;    /* ingress, valid unless kind is PW_QUIET: judged as a packet for this host */
+};
+
+/* A slot of a merged IPv6 group: whether it holds the destination, and how its address differs from
+ * the packet's. */
 struct pw_side6 {
-    __u64 tuple;
     __u64 main_dst;
     __u64 diff[2];
 };
 
-/* One search. */
+/* One search. What its walk needs is filled when there are candidates, which is seldom. */
 struct pw_search {
     void *image;
     const __u8 *front; /* its first page, which begins with the header: pw_header() */
     const struct img_family *family;
-    const struct pw_packet *packet;
-    struct pw_match *match;
-    __u64 cand; /* groups that are left */
+    struct pw_packet *packet;
+    struct pw_verdict *verdict;
+    __u64 cand;      /* groups that are left */
+    __u64 line, end; /* the chain's next line, and where it ends at the latest */
     /* The key of the chain that is walked. IPv4: src | dst << 32; IPv6: address of the slot. Of a
      * merged group the packet's own addresses. */
     __u64 key[2];
+    __u64 group;
     struct pw_side6 side6;
+    /* IPv6: the masked address that the slot stores as a print, and the print. */
+    __u64 other[2];
+    __u64 other_fp;
     __u64 key_hi;
     __u16 sport_interval, dport_interval;
     __u16 sport_class, dport_class;
@@ -80,34 +103,48 @@ __noinline int pw_no_match(struct pw_match *m)
     return 0;
 }
 
-/* Takes the slot over unless it is of another group, is lighter than the best, loses the tie, or
- * its time has run out. */
-__noinline int pw_take(struct pw_match *m)
+/* Nothing has matched yet. A global function, which may have written anything to the verifier: it
+ * follows the walk once for all the ways that lead here, instead of once for each. */
+__noinline int pw_begin(struct pw_verdict *v, struct pw_packet *p, struct pw_meta *meta)
 {
-    if (!m)
+    if (!v || !p || !meta)
         return 0;
-    __u64 w = IMG_TUPLE_W(m->tuple) | IMG_META_ACTION(m->hi);
-    __u64 timed = IMG_TUPLE_TIMED(m->tuple);
+    v->match = (struct pw_match){.order_and_id = IMG_NO_COUNTER};
+    barrier(); /* the compiler forgets, too */
+    return 0;
+}
 
-    if (IMG_TUPLE_GROUP(m->tuple) != m->group || w < m->w)
+/* Takes a slot with an equal key over unless it is of another group, is lighter than the best,
+ * loses the tie, or its time has run out. hi: of the slot; rule: what both families have in common.
+ */
+__noinline int pw_take(struct pw_match *m, struct img_rule4 *rule, __u64 hi, __u64 tuple,
+                       __u64 group)
+{
+    if (!m || !rule)
         return 0;
-    if (w == m->w && m->new_order_and_id >> 32 >= m->order_and_id >> 32)
+    __u64 w = IMG_TUPLE_W(tuple) | IMG_META_ACTION(hi);
+    __u64 timed = IMG_TUPLE_TIMED(tuple);
+
+    if (IMG_TUPLE_GROUP(tuple) != group || w < m->w)
         return 0;
-    if (timed && (w & 3) == PW_ACTION_PERMIT && bpf_ktime_get_boot_ns() >= m->deadline_ns)
+    __u64 order_and_id = *(const volatile __u64 *)(const void *)rule; /* both at once */
+    if (w == m->w && order_and_id >> 32 >= m->order_and_id >> 32)
+        return 0;
+    if (timed && (w & 3) == PW_ACTION_PERMIT && bpf_ktime_get_boot_ns() >= rule->deadline_ns)
         return 0;
     m->w = w;
     m->timed = timed;
-    m->marks = IMG_META_MARKS(m->hi);
-    m->order_and_id = m->new_order_and_id;
+    m->marks = IMG_META_MARKS(hi);
+    m->order_and_id = order_and_id;
     return 1;
 }
 
 /* Does the packet lie outside the prefix? */
-__noinline int pw_outside6(const struct pw_side6 *x)
+__noinline int pw_outside6(const struct pw_side6 *x, __u64 tuple)
 {
     if (!x)
         return 1;
-    __u32 len = x->main_dst ? IMG_TUPLE_DST(x->tuple) : IMG_TUPLE_SRC(x->tuple);
+    __u32 len = x->main_dst ? IMG_TUPLE_DST(tuple) : IMG_TUPLE_SRC(tuple);
 
     return (x->diff[0] & img_mask6_hi(len)) || (x->diff[1] & img_mask6_lo(len));
 }
@@ -148,7 +185,7 @@ static __always_inline int pw_prune(const struct pw_search *s, __u32 off, __u32 
 static __always_inline int pw_port(const struct pw_search *s, __u32 off, __u16 port,
                                    __u16 *ret_interval, __u16 *ret_class)
 {
-    const struct img_port *ports = pw_line(s->image, off + (port >> 4));
+    const struct img_port *ports = pw_near(s, off + (port >> 4));
 
     if (!ports)
         return -1;
@@ -160,6 +197,7 @@ static __always_inline int pw_port(const struct pw_search *s, __u32 off, __u16 p
 /* Interval and class of both ports, if any group of the family uses them. */
 static __always_inline int pw_classes(struct pw_search *s)
 {
+    s->sport_interval = s->dport_interval = 0;
     s->sport_class = s->dport_class =
         s->packet->l4 == PW_L4_ICMP ? IMG_CLASS_ICMP : IMG_CLASS_NO_L4;
     if (s->packet->l4 != PW_L4_PORTS)
@@ -176,6 +214,7 @@ static __always_inline int pw_classes(struct pw_search *s)
 /* What the image says about the packet's interface. */
 static __always_inline int pw_where(struct pw_search *s)
 {
+    s->place = 0;
     if (!pw_header(s)->zones_off)
         return 0;
     const __u8 *places = pw_near(s, pw_header(s)->zones_off + s->zone / IMG_LINE_BYTES);
@@ -228,61 +267,56 @@ static __always_inline __u64 pw_key_hi(const struct pw_search *s, const struct i
 }
 
 /* The tuple of a slot whose key is equal. */
-static __always_inline int pw_tuple(struct pw_search *s, __u64 hi)
+static __always_inline int pw_tuple(const struct pw_search *s, __u64 hi, __u64 *ret)
 {
     __u32 number = (__u32)IMG_META_TUPLE(hi);
     const __u64 *tuples = pw_near(s, s->family->tuples_off + (number >> 3));
 
     if (!tuples)
         return -1;
-    s->match->hi = hi;
-    s->match->tuple = tuples[number & 7];
+    *ret = tuples[number & 7];
     return 0;
 }
 
-/* The two words of struct img_rule4, or the four of struct img_rule6; the rest of the match is
- * filled from them. per_line: slots in a line, a power of two. */
-static __always_inline const __u64 *pw_rule(struct pw_search *s, __u32 slot, __u32 per_line)
+/* The two words of struct img_rule4, or the four of struct img_rule6. per_line: slots in a line, a
+ * power of two. */
+static __always_inline __u64 *pw_rule(const struct pw_search *s, __u32 slot, __u32 per_line)
 {
-    struct pw_match *m = s->match;
-    const __u64 *rule = pw_line(s->image, s->family->rules_off + slot / per_line);
+    __u64 *rule = pw_line(s->image, s->family->rules_off + slot / per_line);
 
-    if (!rule)
-        return NULL;
-    rule += (slot & (per_line - 1)) * (8 / per_line);
-    m->new_order_and_id = rule[0];
-    m->deadline_ns = rule[1];
-    return rule;
+    return rule ? rule + (slot & (per_line - 1)) * (8 / per_line) : NULL;
 }
 
 static __always_inline int pw_slot4(struct pw_search *s, __u64 hi, __u32 slot, __u64 diff)
 {
-    if (pw_tuple(s, hi) < 0)
+    __u64 tuple;
+
+    if (pw_tuple(s, hi, &tuple) < 0)
         return -1;
-    if (diff & img_mask4(s->match->tuple))
+    if (diff & img_mask4(tuple))
         return 0;
-    if (!pw_rule(s, slot, 4))
+    void *rule = pw_rule(s, slot, 4);
+    if (!rule)
         return -1;
-    pw_take(s->match);
+    pw_take(&s->verdict->match, rule, hi, tuple, s->group);
     return 0;
 }
 
 static __always_inline int pw_slot6(struct pw_search *s, __u64 hi, __u32 slot)
 {
-    struct pw_match *m = s->match;
+    __u64 tuple;
 
-    if (pw_tuple(s, hi) < 0)
+    if (pw_tuple(s, hi, &tuple) < 0)
         return -1;
-    s->side6.tuple = m->tuple;
-    if (s->merged && pw_outside6(&s->side6))
+    if (s->merged && pw_outside6(&s->side6, tuple))
         return 0;
-    const __u64 *rule = pw_rule(s, slot, 2);
+    __u64 *rule = pw_rule(s, slot, 2);
     if (!rule)
         return -1;
     /* The print is 64 bits of a keyed hash: confirmed against the address itself. */
-    if (m->other_fp && (rule[2] != m->other[0] || rule[3] != m->other[1]))
+    if (s->other_fp && (rule[2] != s->other[0] || rule[3] != s->other[1]))
         return 0;
-    pw_take(m);
+    pw_take(&s->verdict->match, (void *)rule, hi, tuple, s->group);
     return 0;
 }
 
@@ -303,7 +337,7 @@ static __always_inline void pw_key4(struct pw_search *s, const struct img_group 
     const struct pw_packet *p = s->packet;
 
     s->key[0] = (p->src_lo & g->src_lo & 0xffffffff) | (p->dst_lo & g->dst_lo) << 32;
-    s->match->line = img_hash4(pw_header(s)->seed, (__u32)s->match->group, s->key[0], s->key_hi);
+    s->line = img_hash4(pw_header(s)->seed, (__u32)s->group, s->key[0], s->key_hi);
     if (s->merged)
         s->key[0] = (p->src_lo & 0xffffffff) | p->dst_lo << 32;
 }
@@ -311,19 +345,18 @@ static __always_inline void pw_key4(struct pw_search *s, const struct img_group 
 static __always_inline void pw_key6(struct pw_search *s, const struct img_group *g)
 {
     const struct pw_packet *p = s->packet;
-    struct pw_match *m = s->match;
     __u64 src[2] = {p->src_hi & g->src_hi, p->src_lo & g->src_lo};
     __u64 dst[2] = {p->dst_hi & g->dst_hi, p->dst_lo & g->dst_lo};
+    __u64 seed = pw_header(s)->seed;
     bool swap = g->main_dst;
     bool prints = swap ? g->src_hi | g->src_lo : g->dst_hi | g->dst_lo;
 
     s->key[0] = swap ? dst[0] : src[0];
     s->key[1] = swap ? dst[1] : src[1];
-    m->other[0] = swap ? src[0] : dst[0];
-    m->other[1] = swap ? src[1] : dst[1];
-    m->other_fp = prints ? img_fp6(pw_header(s)->seed, m->other[0], m->other[1]) : 0;
-    m->line = img_hash6(pw_header(s)->seed, (__u32)m->group, s->key[0], s->key[1], s->key_hi,
-                        m->other_fp);
+    s->other[0] = swap ? src[0] : dst[0];
+    s->other[1] = swap ? src[1] : dst[1];
+    s->other_fp = prints ? img_fp6(seed, s->other[0], s->other[1]) : 0;
+    s->line = img_hash6(seed, (__u32)s->group, s->key[0], s->key[1], s->key_hi, s->other_fp);
     s->side6.main_dst = swap;
     if (s->merged) {
         s->key[0] = swap ? p->dst_hi : p->src_hi;
@@ -334,13 +367,13 @@ static __always_inline void pw_key6(struct pw_search *s, const struct img_group 
 /* Begins the chain of the next candidate group, lowest first. 1 = the search is over. */
 static __always_inline long pw_next_group(struct pw_search *s, int family)
 {
-    struct pw_match *m = s->match;
+    struct pw_match *m = &s->verdict->match;
 
     if (!s->cand)
         return 1;
-    m->group = pw_lowest_bit(s->cand);
+    s->group = pw_lowest_bit(s->cand);
     s->cand &= s->cand - 1;
-    const struct img_group *g = pw_near(s, s->family->groups_off + (__u32)m->group);
+    const struct img_group *g = pw_near(s, s->family->groups_off + (__u32)s->group);
     if (!g)
         return -1;
     if (g->maxw < m->w)
@@ -352,14 +385,14 @@ static __always_inline long pw_next_group(struct pw_search *s, int family)
         pw_key4(s, g);
     else
         pw_key6(s, g);
-    m->end = m->line + IMG_PROBES;
+    s->end = s->line + IMG_PROBES;
     return 0;
 }
 
 /* Looks through one line. 1 = the chain ends here. */
 static __always_inline long pw_line4(struct pw_search *s)
 {
-    __u32 line = (__u32)s->match->line & s->family->slots_mask;
+    __u32 line = (__u32)s->line & s->family->slots_mask;
     const struct img_slot4 *slots = pw_line(s->image, s->family->slots_off + line);
 
     if (!slots)
@@ -379,7 +412,7 @@ static __always_inline long pw_line4(struct pw_search *s)
 
 static __always_inline long pw_line6(struct pw_search *s)
 {
-    __u32 line = (__u32)s->match->line & s->family->slots_mask;
+    __u32 line = (__u32)s->line & s->family->slots_mask;
     const struct img_slot6 *slots = pw_line(s->image, s->family->slots_off + line);
 
     if (!slots)
@@ -392,24 +425,29 @@ static __always_inline long pw_line6(struct pw_search *s)
         s->side6.diff[0] = slots[k].addr_hi ^ s->key[0];
         s->side6.diff[1] = slots[k].addr_lo ^ s->key[1];
         if ((!(s->side6.diff[0] | s->side6.diff[1]) || s->merged) &&
-            (hi & IMG_HI_KEY) == s->key_hi && slots[k].other_fp == s->match->other_fp &&
+            (hi & IMG_HI_KEY) == s->key_hi && slots[k].other_fp == s->other_fp &&
             IMG_META_TUPLE(hi) != IMG_TUPLE_DELETED && pw_slot6(s, hi, line * 2 + k) < 0)
             return -1;
     }
     return 0;
 }
 
+/* The line that is next; negative: the image leads nowhere. */
+static __always_inline long pw_look(struct pw_search *s, int family)
+{
+    long r = family == 4 ? pw_line4(s) : pw_line6(s);
+
+    s->line = r == 1 ? s->end : s->line + 1;
+    return r < 0 ? r : 0;
+}
+
 /* One line of the walk; 1 = the search is over. */
 static __always_inline long pw_step(struct pw_search *s, int family)
 {
-    struct pw_match *m = s->match;
-    long r = m->line != m->end ? 0 : pw_next_group(s, family);
+    long r = s->line != s->end ? 0 : pw_next_group(s, family);
 
-    if (r == 0) {
-        r = family == 4 ? pw_line4(s) : pw_line6(s);
-        m->line = r == 1 ? m->end : m->line + 1;
-        r = r < 0 ? r : 0;
-    }
+    if (r == 0)
+        r = pw_look(s, family);
     if (r < 0)
         s->failed = 1;
     return r != 0;
@@ -431,7 +469,11 @@ static long pw_step6(__u32 index, struct pw_search *s)
  * calls: there is seldom another one. */
 static __always_inline void pw_walk(struct pw_search *s, int family)
 {
-    if (pw_step(s, family) || (!s->cand && s->match->line == s->match->end))
+    if (pw_next_group(s, family) || pw_look(s, family)) {
+        s->failed = 1;
+        return;
+    }
+    if (!s->cand && s->line == s->end)
         return;
     if (family == 4)
         bpf_loop(IMG_MAX_GROUPS * IMG_PROBES, pw_step4, s, 0);
@@ -441,7 +483,7 @@ static __always_inline void pw_walk(struct pw_search *s, int family)
 
 /* The heaviest match of the packet, match->w = 0 if there is none; that is what it must be before.
  * Negative: the image is damaged. */
-static __always_inline int pw_search(struct pw_search *s)
+static __always_inline int pw_search(struct pw_search *s, struct pw_meta *meta)
 {
     bool is4 = s->packet->family == 4;
 
@@ -455,7 +497,8 @@ static __always_inline int pw_search(struct pw_search *s)
         return 0;
     if (pw_where(s) < 0)
         return -1;
-    pw_no_match(s->match);
+    s->failed = 0;
+    pw_begin(s->verdict, s->packet, meta);
     if (is4)
         pw_walk(s, 4);
     else

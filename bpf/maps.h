@@ -50,6 +50,14 @@ struct {
 } local_hint SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, PW_EXACT_WORDS);
+    __uint(map_flags, BPF_F_MMAPABLE);
+    __type(key, __u32);
+    __type(value, __u64);
+} local_exact SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_LPM_TRIE);
     __uint(max_entries, PW_LOCALS_MAX);
     __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -114,11 +122,21 @@ static __always_inline __u32 pw_forget(__u32 n)
     return *at - 1;
 }
 
-/* NULL = nothing is known about the interface. */
-static __always_inline const struct pw_ifrole *pw_iface(__u32 ifindex)
+/* Role 0 = nothing is known about the interface, all is zero. */
+static __always_inline struct pw_ifrole pw_iface(__u32 ifindex)
 {
-    if (ifindex >= PW_IFROLES_LOW)
-        return bpf_map_lookup_elem(&ifrole, &ifindex);
-    const struct pw_ifrole *role = bpf_map_lookup_elem(&ifrole_low, &ifindex);
-    return role && role->role ? role : NULL;
+    const __u32 *word;
+    union {
+        __u32 word; /* all that counts */
+        struct pw_ifrole role;
+    } u = {.role = {0}};
+
+    if (ifindex < PW_IFROLES_LOW) {
+        word = bpf_map_lookup_elem(&ifrole_low, &ifindex);
+        barrier_var(word); /* else one lookup in either map, which is a call */
+    } else {
+        word = bpf_map_lookup_elem(&ifrole, &ifindex);
+    }
+    u.word = pw_forget(word ? *word : 0);
+    return u.role;
 }

@@ -39,6 +39,7 @@ enum {
     PW_ETH_8021AD = 0x88a8,
     PW_VLAN_MAX = 8,
     PW_EXT_MAX = 8,
+    PW_OPTIONS_MAX = 40, /* bytes of options in a header of IPv4 */
     PW_ETH_BYTES = 14,
     PW_NO_END = 0xffffffff,
     PW_L4_UNIT = 4, /* headers of IP end at such a place */
@@ -135,33 +136,52 @@ static __always_inline int pw_l4(struct pw_ctx *ctx, struct pw_cursor *c, struct
     return 0;
 }
 
+/* The walk over the options of an IPv4 header, from its beginning. */
+struct pw_options4 {
+    struct pw_ctx *ctx;
+    struct pw_cursor *cursor;
+    __u32 at, end;
+    int result; /* 1 = source-routed, negative reason */
+};
+
+static __always_inline int pw_option_byte(const struct pw_options4 *o, __u32 at)
+{
+    struct pw_cursor *c = o->cursor;
+
+    return pw_read(o->ctx, c, c->net + at, 1) < 0 ? -1 : c->h.b[0];
+}
+
+/* One option; 1 = the walk ends. */
+static long pw_option4(__u32 index, struct pw_options4 *o)
+{
+    (void)index;
+    if (o->at >= o->end)
+        return 1;
+    int kind = pw_option_byte(o, o->at);
+    if (kind == 1) {
+        o->at++;
+        return 0;
+    }
+    if (kind == 131 || kind == 137)
+        o->result = 1;
+    if (kind == 0 || kind == 131 || kind == 137)
+        return 1;
+    int len = kind < 0 || o->at + 2 > o->end ? -1 : pw_option_byte(o, o->at + 1);
+    if (len < 2 || o->at + (__u32)len > o->end) {
+        o->result = -PW_DROP_BAD_HEADER;
+        return 1;
+    }
+    o->at += (__u32)len;
+    return 0;
+}
+
 /* Section 3.3: 1 = source-routed, 0 = not, negative reason. */
 static __always_inline int pw_options4(struct pw_ctx *ctx, struct pw_cursor *c, __u32 header_bytes)
 {
-    __u32 at = 20;
+    struct pw_options4 o = {.ctx = ctx, .cursor = c, .at = 20, .end = header_bytes};
 
-    for (int i = 0; i < 40; i++) {
-        if (at >= header_bytes)
-            return 0;
-        if (pw_read(ctx, c, c->net + at, 1) < 0)
-            return -PW_DROP_BAD_HEADER;
-        __u8 kind = c->h.b[0];
-        if (kind == 0)
-            return 0;
-        if (kind == 131 || kind == 137)
-            return 1;
-        if (kind == 1) {
-            at++;
-            continue;
-        }
-        if (at + 2 > header_bytes || pw_read(ctx, c, c->net + at + 1, 1) < 0)
-            return -PW_DROP_BAD_HEADER;
-        __u8 len = c->h.b[0];
-        if (len < 2 || at + len > header_bytes)
-            return -PW_DROP_BAD_HEADER;
-        at += len;
-    }
-    return 0;
+    bpf_loop(PW_OPTIONS_MAX, pw_option4, &o, 0);
+    return o.result;
 }
 
 /* Section 3. */

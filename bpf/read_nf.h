@@ -79,6 +79,7 @@ struct sk_buff {
 } __attribute__((preserve_access_index));
 
 struct nf_hook_state {
+    __u8 hook;
     __u8 pf;
     struct net_device *in, *out;
     struct net *net;

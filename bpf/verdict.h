@@ -5,29 +5,6 @@
 #pragma once
 #include "lookup.h"
 
-struct pw_meta {
-    __u8 egress; /* a constant in every program */
-    __u8 judged;
-    __u8 to_host;
-    __u8 from_host;  /* egress: from me, whatever the source */
-    __u8 not_me;     /* ingress: forwarded, whatever the destination */
-    __u8 no_martian; /* its addresses were looked at, or are in their place */
-    __u8 accept_local;
-    __u8 zone;
-    __u8 ethernet;  /* of the interface: frames have MAC addresses */
-    __u8 log_flags; /* PW_RECORD_* that the hook knows */
-};
-
-enum { PW_QUIET, PW_PASSED, PW_EXEMPT }; /* pw_verdict.kind of a packet that passes */
-
-struct pw_verdict {
-    struct pw_match match; /* w = 0: no filter decided */
-    __u8 block;
-    __u8 reason; /* PW_DROP_* of a block */
-    __u8 kind;   /* what to count: not classified, passed, exempt */
-    __u8 dst_me; /* ingress, valid unless kind is PW_QUIET: judged as a packet for this host */
-};
-
 /* False for nearly all addresses that no local prefix covers. */
 static __always_inline bool pw_may_be_local(const struct pw_packet *p, __u64 hi, __u64 lo)
 {
@@ -40,6 +17,16 @@ static __always_inline bool pw_may_be_local(const struct pw_packet *p, __u64 hi,
     return words[bit / 64] >> (bit % 64) & 1;
 }
 
+/* 0 = not known here. The word is read once, since it may change. */
+static __always_inline int pw_exact_kind(__u32 addr)
+{
+    __u32 at = img_exact(addr);
+    const volatile __u64 *word = bpf_map_lookup_elem(&local_exact, &at);
+    __u64 w = word ? *word : 0;
+
+    return (__u32)w == addr ? (int)(w >> 32) : 0;
+}
+
 static __always_inline int pw_local_kind(const struct pw_packet *p, __u64 hi, __u64 lo)
 {
     __u32 *kind;
@@ -48,6 +35,9 @@ static __always_inline int pw_local_kind(const struct pw_packet *p, __u64 hi, __
         return 0;
 
     if (p->family == 4) {
+        int exact = pw_exact_kind((__u32)lo);
+        if (exact)
+            return exact;
         struct pw_lpm4 key = {.prefix_len = 32};
         __u32 addr = bpf_htonl((__u32)lo);
         __builtin_memcpy(key.addr, &addr, sizeof(addr));
@@ -82,7 +72,7 @@ static __always_inline bool pw_dst_is_me(const struct pw_packet *p, const struct
     return kind == PW_LOCAL_UNICAST || kind == PW_LOCAL_BROADCAST || kind == PW_LOCAL_ANYCAST;
 }
 
-enum { PW_ICMP_CLASSIFY, PW_ICMP_PASS, PW_ICMP_TYPED };
+enum { PW_ICMP_CLASSIFY, PW_ICMP_TYPED, PW_ICMP_PASS };
 
 /* Sections 6.3 and 6.6: what the rows of neighbour and multicast discovery say. */
 static __always_inline int pw_icmp_row(const struct pw_packet *p)
@@ -130,30 +120,28 @@ static __always_inline void pw_decide(const struct pw_packet *p, struct pw_verdi
 
 /* Sections 6.6 and 6.7. */
 static __always_inline void pw_classify(void *image, const struct img_header *h,
-                                        const struct pw_packet *p, const struct pw_meta *meta,
-                                        bool src_local, struct pw_verdict *v)
+                                        struct pw_packet *p, struct pw_meta *meta, bool src_local,
+                                        struct pw_verdict *v)
 {
-    struct pw_search s = {
-        .image = image,
-        .front = (const __u8 *)h,
-        .packet = p,
-        .zone = meta->zone,
-        .match = &v->match,
-    };
-    int row = pw_icmp_row(p);
+    struct pw_search s; /* what is not set here is set where it is needed first */
 
-    s.only_icmp_typed = row == PW_ICMP_TYPED;
+    s.image = image;
+    s.front = (const __u8 *)h;
+    s.packet = p;
+    s.zone = meta->zone;
+    s.verdict = v;
+    s.only_icmp_typed = v->unmatched - PW_PASSED;
     if (!meta->egress)
-        v->dst_me = !meta->not_me && pw_dst_is_me(p, meta);
-    s.me = (__u8)pw_forget(meta->egress ? src_local || meta->from_host : v->dst_me << 1);
-    if (pw_search(&s) < 0) {
+        v->dst_me = (__u8)pw_forget(!meta->not_me && pw_dst_is_me(p, meta));
+    s.me = (__u8)(meta->egress ? pw_forget(src_local || meta->from_host) : v->dst_me << 1);
+    if (pw_search(&s, meta) < 0) {
         pw_no_match(&v->match);
         if (h->flags & IMG_ARMED)
             pw_block(v, PW_DROP_INTERNAL);
         return;
     }
-    if (!v->match.w && row == PW_ICMP_TYPED)
-        v->kind = PW_EXEMPT;
+    if (!v->match.w)
+        v->kind = v->unmatched;
     pw_decide(p, v);
 }
 
@@ -167,9 +155,8 @@ static __always_inline bool pw_is_martian(const struct pw_packet *p, const struc
 }
 
 /* What happens to the packet under this image. */
-static __always_inline void pw_judge(void *image, const struct img_header *h,
-                                     const struct pw_packet *p, const struct pw_meta *meta,
-                                     struct pw_verdict *v)
+static __always_inline void pw_judge(void *image, const struct img_header *h, struct pw_packet *p,
+                                     struct pw_meta *meta, struct pw_verdict *v)
 {
     bool armed = h->flags & IMG_ARMED;
 
@@ -181,13 +168,15 @@ static __always_inline void pw_judge(void *image, const struct img_header *h,
     }
     if (!p->family || (!armed && !h->n_entries))
         return;
-    if (pw_icmp_row(p) == PW_ICMP_PASS) {
+    __u32 row = pw_forget(pw_icmp_row(p));
+    if (row == PW_ICMP_PASS) {
         v->kind = PW_EXEMPT;
         v->dst_me = 1;
         return;
     }
     v->kind = PW_PASSED;
-    bool src_local = pw_local_kind(p, p->src_hi, p->src_lo) == PW_LOCAL_UNICAST;
+    v->unmatched = (__u8)(PW_PASSED + (row & PW_ICMP_TYPED)); /* the next number: PW_EXEMPT */
+    bool src_local = pw_forget(pw_local_kind(p, p->src_hi, p->src_lo) == PW_LOCAL_UNICAST);
     if (!meta->egress && armed && pw_is_martian(p, meta, src_local)) {
         pw_block(v, PW_DROP_MARTIAN);
         return;

@@ -14,6 +14,7 @@
 
 #include "files.h"
 #include "internal.h"
+#include "quick.h"
 
 enum {
     RECONCILE_US = 500000, /* datapath.h */
@@ -121,6 +122,9 @@ static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userda
     log_order(a);
     if (a->reconciled % SWEEP_EVERY == 0)
         flows_sweep(a);
+    kept_expire(a);
+    if (!a->current)
+        store_tidy(a->store);
     if (++a->reconciled % RESYNC_EVERY == 0) {
         unsigned changes = 0;
         int read = datapath_resync(a->dp, &changes);
@@ -147,9 +151,14 @@ static int on_expiry(sd_event_source *s _unused_, uint64_t usec _unused_, void *
 void agent_arm_expiry(struct agent *a)
 {
     sd_event_source *s = a->sources[SOURCE_EXPIRY];
-    uint64_t next = a->in_force ? dynamic_next_deadline(&a->in_force->layers.dynamic) : 0;
+    struct live *l = quick_live(a);
+    uint64_t next = 0;
     if (!s)
         return;
+    if (l)
+        next = live_next_deadline(l, &a->in_force->layers.dynamic);
+    else if (a->in_force)
+        next = dynamic_next_deadline(&a->in_force->layers.dynamic);
     if (next && next < a->expiry_not_before_ns)
         next = a->expiry_not_before_ns;
     /* Rounded up: at the timer the deadline has passed. Neither call fails for a timer of this
@@ -307,7 +316,7 @@ int agent_new(const struct agent_options *o, struct diag *d, struct agent **ret)
     _cleanup_(agent_freep) struct agent *a = calloc(1, sizeof(*a));
     if (!a)
         return -ENOMEM;
-    a->state_lock = a->runtime_lock = -1;
+    a->state_lock = a->runtime_lock = a->journal.fd = -1;
     a->started_ns = agent_now_ns();
     int err = copy_options(o, &a->options);
     if (err == 0)
@@ -425,6 +434,10 @@ struct agent *agent_free(struct agent *a)
         sd_event_source_disable_unref(a->sources[i]);
     counter_index_done(&a->counter_index);
     desired_free(a->in_force);
+    live_done(&a->live);
+    image_patcher_free(a->patcher);
+    close_p(&a->journal.fd);
+    policy_ref_put(a->kept);
     dynamic_done(&a->resync);
     datapath_close(a->dp);
     counter_ids_free(a->ids);

@@ -109,8 +109,7 @@ int prepare_batch(struct agent *a, struct job *j)
 /* Place of a dynamic filter among the written ones of x, SIZE_MAX if it is not there. */
 static size_t place_of(const struct desired *x, uint32_t id)
 {
-    size_t i = id && x ? dynamic_find_id(&x->layers.dynamic, id) : SIZE_MAX;
-    return i == SIZE_MAX ? SIZE_MAX : x->dynamic_first + i;
+    return x ? desired_find_dynamic(x, id) : SIZE_MAX;
 }
 
 void batch_show(struct agent *a, const struct desired *x, struct job *j)

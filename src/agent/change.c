@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "quick.h"
 
 enum { EXPIRY_RETRY_NS = 1000000000 };
 
@@ -92,6 +93,7 @@ void job_reset(struct job *j)
     agent_preview_done(&j->result.preview);
     agent_warnings_done(&j->result.warnings);
     free(j->result.policies);
+    j->kept = policy_ref_put(j->kept);
     j->in_transaction = j->enforce = j->settings_changed = false;
     j->next_layers = (struct layers){0};
     j->subject = (struct guid){0};
@@ -255,6 +257,7 @@ static void refuse(struct agent *a, struct job *j, int err, const struct diag *d
 static int commit(struct agent *a, struct job *j, struct diag *d)
 {
     int err = 0;
+    uint64_t since = agent_now_ns();
     if (!j->in_transaction)
         return 0;
     struct author author = j->change.author;
@@ -271,6 +274,7 @@ static int commit(struct agent *a, struct job *j, struct diag *d)
     if (err < 0)
         store_rollback(a->store);
     j->in_transaction = false;
+    phase_end(j, AGENT_PHASE_STORE, &since);
     return err;
 }
 
@@ -282,7 +286,7 @@ static void store_warning(struct job *j, const struct diag *d)
 
 static void show_subject(struct agent *a, const struct desired *x, struct job *j)
 {
-    size_t i = find_guid(x, &j->subject);
+    size_t i = desired_find_dynamic(x, j->subject_id);
     struct agent_filter f;
     if (i == SIZE_MAX)
         return;
@@ -324,6 +328,8 @@ static void succeed(struct agent *a, struct job *j)
     }
     if (err < 0)
         store_warning(j, &d);
+    else
+        kept_commit(a, j);
     resolver_job_done(a, j, /* ok= */ true);
     if (j->kind == JOB_REQUEST)
         resolver_notes(a, j);
@@ -368,8 +374,12 @@ static bool unchanged(struct agent *a, const struct job *j, struct desired *x)
 static int enforce(struct agent *a, struct job *j, struct diag *d, bool *ret_waits)
 {
     _cleanup_(desired_freep) struct desired *x = NULL;
-    int err = desired_build(&j->next_layers, datapath_host(a->dp), a->ids, d, &x);
     *ret_waits = false;
+    if (quick_change(a, j) == 0)
+        return 0;
+    uint64_t since = agent_now_ns();
+    int err = desired_build(&j->next_layers, datapath_host(a->dp), a->ids, d, &x);
+    phase_end(j, AGENT_PHASE_BUILD, &since);
     if (err == 0 && unchanged(a, j, x)) {
         if (j->kind == JOB_START)
             event_log(EV_GENERATION_ADOPTED, NULL);
@@ -525,8 +535,10 @@ static void start(struct agent *a, struct job *j)
     }
     /* A disk that is full must be known before the kernel is touched, or a change that is then
      * refused would open ports until it is taken back. */
+    uint64_t since = agent_now_ns();
     if (err == 0 && j->enforce && needs_store(j))
         err = store_reserve(a->store, batch_audit_bytes(j), &d);
+    phase_end(j, AGENT_PHASE_STORE, &since);
     if (err == 0 && j->enforce)
         err = enforce(a, j, &d, &waits);
     if (err < 0)

@@ -10,9 +10,17 @@
 #include "base/strbuf.h"
 #include "dynamic_index.h"
 #include "internal.h"
+#include "quick.h"
 #include "text/text.h"
 
 enum { FILTER_TEXT_MAX = 256 * 1024 };
+
+/* The first change of a job finds the layer as it is in force. */
+static const struct dynamic_index *index_of(struct agent *a, const struct job *j)
+{
+    const struct live *l = j->index || j->batch ? NULL : quick_live(a);
+    return l ? l->index : j->index;
+}
 
 static int text_error(struct job *j, int err)
 {
@@ -67,7 +75,7 @@ static int extend(struct job *j, size_t i, uint64_t deadline_ns, const char *rea
     return 0;
 }
 
-int prepare_filter_add(struct agent *a _unused_, struct job *j)
+int prepare_filter_add(struct agent *a, struct job *j)
 {
     _cleanup_(command_filter_done) struct command_filter c = {0};
     const char *text = j->change.text ? j->change.text : "";
@@ -78,7 +86,7 @@ int prepare_filter_add(struct agent *a _unused_, struct job *j)
     const char *reason = c.reason ? c.reason : j->change.author.reason;
     if (c.reason) /* the parser knows the limit */
         (void)snprintf(j->reason, sizeof(j->reason), "%s", c.reason);
-    size_t i = dynamic_index_find(j->index, &j->next_layers.dynamic, &c.filter);
+    size_t i = dynamic_index_find(index_of(a, j), &j->next_layers.dynamic, &c.filter);
     err = i == SIZE_MAX ? add_new(j, &c, deadline_ns, reason) : extend(j, i, deadline_ns, reason);
     j->enforce = err == 0 && strcmp(j->result.change, "none") != 0;
     return err;
@@ -140,7 +148,7 @@ static int find_by_text(struct agent *a, struct job *j, const char *item, size_t
     int err = text_parse_filter(item, strlen(item), d, &f);
     if (err < 0)
         return text_error(j, err);
-    *ret_i = dynamic_index_find(j->index, &j->next_layers.dynamic, &f);
+    *ret_i = dynamic_index_find(index_of(a, j), &j->next_layers.dynamic, &f);
     if (*ret_i == SIZE_MAX) {
         err = not_found(item, d);
         for (size_t i = 0; i < a->in_force->e.n; i++)
@@ -157,9 +165,7 @@ static int find_by_text(struct agent *a, struct job *j, const char *item, size_t
 /* Place of a dynamic entry in what is in force; SIZE_MAX if an OP before in this batch added it. */
 static size_t place_in_force(const struct agent *a, const struct dynamic_entry *e)
 {
-    const struct desired *x = a->in_force;
-    size_t i = dynamic_find_id(&x->layers.dynamic, e->filter.handle);
-    return i == SIZE_MAX ? SIZE_MAX : x->dynamic_first + i;
+    return desired_find_dynamic(a->in_force, e->filter.handle);
 }
 
 /* The filter as it was, with its counters, into the answer; then out of the layer. */

@@ -39,27 +39,26 @@ static bool is_assigned(const struct layers *l, enum assign_slot slot, const cha
     return l->policy[slot] && utf8_casecmp(l->policy[slot]->policy->name, name) == 0;
 }
 
-/* Puts the stored policy into the slots that hold one of its name, or of the name that it had
- * before (NULL = none). *ret: it is in one. */
-static int replace_in_layers(struct agent *a, struct job *j, const char *name, const char *before,
-                             bool *ret)
+/* Puts the policy just stored into the slots that hold one of its name, or of the name that it had
+ * before (NULL = none). True if it is in one. */
+static bool replace_in_layers(struct job *j, const char *before)
 {
-    *ret = false;
+    const char *name = j->kept->policy->name;
+    bool any = false;
     for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++) {
-        struct diag *d = &j->result.diag;
-        _cleanup_(policy_freep) struct policy *p = NULL;
         if (!is_assigned(&j->next_layers, s, name) &&
             (!before || !is_assigned(&j->next_layers, s, before)))
             continue;
-        int err = store_policy_get(a->store, name, d, &p);
-        if (err == 0)
-            err = layers_set_policy(&j->next_layers, s, p);
-        if (err < 0)
-            return err;
-        p = NULL; /* the layer holds it */
-        *ret = j->enforce = true;
+        layers_share_policy(&j->next_layers, s, j->kept);
+        any = j->enforce = true;
     }
-    return 0;
+    return any;
+}
+
+static bool is_stored(struct agent *a, const char *name)
+{
+    struct policy_identity ignored;
+    return store_policy_identity(a->store, name, NULL, &ignored) == 0;
 }
 
 static void describe_policy(const struct policy *p, const char *change, bool assigned,
@@ -73,27 +72,28 @@ static void describe_policy(const struct policy *p, const char *change, bool ass
     (void)snprintf(ret->name, sizeof(ret->name), "%s", p->name); /* at most 255 bytes */
 }
 
-static int put_policy(struct agent *a, struct job *j, struct policy *p, const struct policy_put *o,
-                      struct agent_policy_change *ret)
+/* Stores *owner and takes it over: from then on the job keeps it. */
+static int put_policy(struct agent *a, struct job *j, struct policy **owner,
+                      const struct policy_put *o, struct agent_policy_change *ret)
 {
-    struct diag *d = &j->result.diag;
-    _cleanup_(policy_freep) struct policy *old = NULL;
-    bool changed, assigned = false;
+    const struct policy *p = *owner;
+    bool changed, assigned = false, old = is_stored(a, o->renamed_from ? o->renamed_from : p->name);
     /* The store sees to it that rules keep their identities. */
-    int err = find_stored(a, o->renamed_from ? o->renamed_from : p->name, d, &old);
+    uint64_t since = agent_now_ns();
+    int err = store_policy_put(a->store, *owner, o, &j->change.author, &j->result.diag, &changed);
+    phase_end(j, AGENT_PHASE_STORE, &since);
     if (err == 0)
-        err = store_policy_put(a->store, p, o, &j->change.author, d, &changed);
+        err = kept_put(j, owner);
     if (err < 0)
         return err;
     negotiation_add_policy(&j->negotiation, p);
     if (changed)
-        err = replace_in_layers(a, j, p->name, o->renamed_from, &assigned);
+        assigned = replace_in_layers(j, o->renamed_from);
     else
         for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++)
             assigned |= is_assigned(&j->next_layers, s, p->name);
-    if (err == 0)
-        describe_policy(p, !changed ? "none" : old ? "replaced" : "added", assigned, ret);
-    return err;
+    describe_policy(p, !changed ? "none" : old ? "replaced" : "added", assigned, ret);
+    return 0;
 }
 
 static int rename_policy(struct job *j, struct policy_list *l, const char *name)
@@ -143,7 +143,9 @@ int prepare_policy_load(struct agent *a, struct job *j)
     int err = check_title(j->change.title, &j->result.diag);
     if (err < 0)
         return err;
+    uint64_t since = agent_now_ns();
     err = text_parse_policies(text, strlen(text), &j->result.errors, &l);
+    phase_end(j, AGENT_PHASE_PARSE, &since);
     if (err < 0 && j->result.errors.n > 0)
         j->result.diag = j->result.errors.d[0];
     if (err == 0 && j->change.policy)
@@ -169,7 +171,7 @@ int prepare_policy_load(struct agent *a, struct job *j)
                                .renamed_rules = j->change.renamed_rules,
                                .n_renamed_rules = j->change.n_renamed_rules};
         if (err == 0)
-            err = put_policy(a, j, l.v[i], &o, &j->result.policies[i]);
+            err = put_policy(a, j, &l.v[i], &o, &j->result.policies[i]);
         if (err < 0)
             return err;
         j->result.n_policies++;
@@ -228,7 +230,7 @@ int prepare_policy_rollback(struct agent *a, struct job *j)
     j->result.policies = calloc(1, sizeof(*j->result.policies));
     if (!j->result.policies)
         return -ENOMEM;
-    err = put_policy(a, j, p, &o, &j->result.policies[0]);
+    err = put_policy(a, j, &p, &o, &j->result.policies[0]);
     if (err < 0)
         return err;
     j->result.n_policies = 1;
@@ -240,10 +242,13 @@ int prepare_assign(struct agent *a, struct job *j)
 {
     struct diag *d = &j->result.diag;
     enum assign_slot slot = j->change.persistent ? ASSIGN_PERSISTENT : ASSIGN_LOCAL;
-    _cleanup_(policy_freep) struct policy *p = NULL;
-    int err = store_policy_get(a->store, j->change.policy, d, &p);
+    struct policy_ref *kept;
+    uint64_t since = agent_now_ns();
+    int err = kept_get(a, j, j->change.policy, &kept);
+    phase_end(j, AGENT_PHASE_STORE, &since);
     if (err < 0)
         return err;
+    const struct policy *p = kept->policy;
     (void)snprintf(j->result.name, sizeof(j->result.name), "%s", p->name);
     negotiation_add_policy(&j->negotiation, p);
     if (is_assigned(&j->next_layers, slot, p->name)) {
@@ -252,11 +257,9 @@ int prepare_assign(struct agent *a, struct job *j)
         return 0;
     }
     err = store_assign(a->store, slot, p->name, &j->change.author, d, j->result.before);
-    if (err == 0)
-        err = layers_set_policy(&j->next_layers, slot, p);
     if (err < 0)
         return err;
-    p = NULL; /* the layer holds it */
+    layers_share_policy(&j->next_layers, slot, kept);
     j->enforce = true;
     j->result.change = j->result.before[0] ? "replaced" : "added";
     return 0;
@@ -355,10 +358,10 @@ static int rule_exists(struct job *j, const struct policy *p, const struct rule 
     return err;
 }
 
-static int store_rule_change(struct agent *a, struct job *j, struct policy *p, const char *verb)
+static int store_rule_change(struct agent *a, struct job *j, struct policy **p, const char *verb)
 {
     char change[320];
-    bool fresh = guid_is_null(&p->guid); /* it was not stored before */
+    bool fresh = guid_is_null(&(*p)->guid); /* it was not stored before */
     (void)snprintf(change, sizeof(change), "%s%s rule \"%s\"", fresh ? "create, " : "", verb,
                    j->change.rule); /* cut */
     struct policy_put o = {.replace = true, .change = change};
@@ -386,8 +389,11 @@ static int add_rule(struct agent *a, struct job *j, struct filter *f)
     if (!same)
         err = put_rule(p, j->change.rule, f, d);
     if (err == 0)
-        err = store_rule_change(a, j, p, old ? "replace" : "add");
-    return err < 0 ? err : show_rule(j, p, j->change.rule, is_persistent_only(j, p->name));
+        err = store_rule_change(a, j, &p, old ? "replace" : "add");
+    if (err < 0)
+        return err;
+    const struct policy *now = j->kept->policy;
+    return show_rule(j, now, j->change.rule, is_persistent_only(j, now->name));
 }
 
 int prepare_rule_add(struct agent *a, struct job *j)
@@ -427,5 +433,5 @@ int prepare_rule_delete(struct agent *a, struct job *j)
         return err;
     policy_remove_rule(p, (size_t)(r - p->rules));
     j->result.change = "deleted";
-    return store_rule_change(a, j, p, "delete");
+    return store_rule_change(a, j, &p, "delete");
 }

@@ -114,6 +114,12 @@ void counter_ids_begin(struct counter_ids *t)
     t->mark++;
 }
 
+int counter_ids_expect(struct counter_ids *t, size_t n)
+{
+    size_t known = hash_table_size(t->by_guid);
+    return n > known ? hash_table_reserve(t->by_guid, n - known) : 0;
+}
+
 int counter_ids_get(struct counter_ids *t, const struct guid *g, uint32_t *ret_id, bool *ret_fresh)
 {
     struct entry *e = hash_table_get(t->by_guid, g, sizeof(*g));
@@ -166,6 +172,27 @@ void counter_ids_commit(struct counter_ids *t)
         if (t->by_id[i]->mark != t->mark)
             release(t, i, &t->retired);
     }
+}
+
+void counter_ids_keep(struct counter_ids *t, const struct guid *g)
+{
+    struct entry *e = hash_table_get(t->by_guid, g, sizeof(*g));
+    if (e)
+        e->fresh = false;
+}
+
+void counter_ids_take_back(struct counter_ids *t, const struct guid *g)
+{
+    struct entry *e = hash_table_get(t->by_guid, g, sizeof(*g));
+    if (e && e->fresh)
+        release(t, e->id, &t->free_ids);
+}
+
+void counter_ids_retire(struct counter_ids *t, const struct guid *g)
+{
+    struct entry *e = hash_table_get(t->by_guid, g, sizeof(*g));
+    if (e)
+        release(t, e->id, &t->retired);
 }
 
 bool counter_ids_recycle(struct counter_ids *t, uint32_t *ret_id)

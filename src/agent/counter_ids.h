@@ -20,11 +20,19 @@ void counter_ids_freep(struct counter_ids **t);
 _must_check_ int counter_ids_adopt(struct counter_ids *t, const struct guid *g, uint32_t id);
 
 void counter_ids_begin(struct counter_ids *t);
+/* So many GUIDs are going to be asked for. */
+_must_check_ int counter_ids_expect(struct counter_ids *t, size_t n);
 /* -ENOSPC when the kernel's table is used up. *ret_fresh (may be NULL): given by this call. */
 _must_check_ int counter_ids_get(struct counter_ids *t, const struct guid *g, uint32_t *ret_id,
                                  bool *ret_fresh);
 void counter_ids_rollback(struct counter_ids *t);
 void counter_ids_commit(struct counter_ids *t);
+
+/* The same of a single filter, whatever else is in force: after _get() without _begin(). */
+void counter_ids_keep(struct counter_ids *t, const struct guid *g); /* it is in force */
+void counter_ids_take_back(struct counter_ids *t,
+                           const struct guid *g);                     /* it is not, and was fresh */
+void counter_ids_retire(struct counter_ids *t, const struct guid *g); /* it was deleted */
 
 /* One retired id; false if there is none. It is free for reuse after this call. */
 bool counter_ids_recycle(struct counter_ids *t, uint32_t *ret_id);

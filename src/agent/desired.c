@@ -9,12 +9,26 @@
 
 #include "base/limits.h"
 
+static bool has_names(const struct filter *f)
+{
+    return addr_is_resolved(&f->src) || addr_is_resolved(&f->dst);
+}
+
+static bool policy_has_names(const struct policy *p)
+{
+    for (size_t i = 0; i < p->n_rules; i++)
+        for (size_t k = 0; !p->rules[i].inactive && k < p->rules[i].n_filters; k++)
+            if (has_names(&p->rules[i].filters[k]))
+                return true;
+    return false;
+}
+
 int policy_ref_new(struct policy *p, struct policy_ref **ret)
 {
     struct policy_ref *r = malloc(sizeof(*r));
     if (!r)
         return -ENOMEM;
-    *r = (struct policy_ref){.refs = 1, .policy = p};
+    *r = (struct policy_ref){.refs = 1, .named = policy_has_names(p), .policy = p};
     *ret = r;
     return 0;
 }
@@ -52,6 +66,13 @@ void layers_done(struct layers *l)
     for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++)
         l->policy[s] = policy_ref_put(l->policy[s]);
     dynamic_done(&l->dynamic);
+}
+
+void layers_share_policy(struct layers *l, enum assign_slot slot, struct policy_ref *r)
+{
+    policy_ref_get(r); /* first: it may be the one that is there */
+    policy_ref_put(l->policy[slot]);
+    l->policy[slot] = r;
 }
 
 int layers_set_policy(struct layers *l, enum assign_slot slot, struct policy *p)
@@ -153,11 +174,6 @@ static int add_dynamic(struct desired *x, struct counter_ids *ids, struct diag *
 }
 
 /* --- names and keywords --- */
-static bool has_names(const struct filter *f)
-{
-    return addr_is_resolved(&f->src) || addr_is_resolved(&f->dst);
-}
-
 /* Room for the expansions of what was written. */
 static int reserve_expansions(struct desired *x, struct diag *d)
 {
@@ -178,6 +194,7 @@ static int reserve_expansions(struct desired *x, struct diag *d)
     if (!v)
         return -ENOMEM;
     x->v = v;
+    x->cap_v = x->n_written + more + 1;
     x->expanded = calloc(n, sizeof(*x->expanded));
     x->origin = calloc(n, sizeof(*x->origin));
     return x->expanded && x->origin ? 0 : -ENOMEM;
@@ -250,17 +267,20 @@ int desired_build(struct layers *l, const struct host *host, struct counter_ids 
     _cleanup_(desired_freep) struct desired *x = calloc(1, sizeof(*x));
     if (!x)
         return -ENOMEM;
+    x->cap_v = n + 1;
     x->v = calloc(n + 1, sizeof(*x->v));
     x->fresh = calloc(n + 1, sizeof(*x->fresh));
     if (!x->v || !x->fresh)
         return -ENOMEM;
     int err = layers_copy(l, &x->layers);
     if (err == 0)
+        err = counter_ids_expect(ids, n);
+    if (err == 0)
         err = add_policy(x, ASSIGN_PERSISTENT, ids, d);
     if (err == 0)
-        err = add_dynamic(x, ids, d);
-    if (err == 0)
         err = add_policy(x, ASSIGN_LOCAL, ids, d);
+    if (err == 0)
+        err = add_dynamic(x, ids, d);
     if (err == 0)
         err = expand_names(x, d);
     if (err < 0)
@@ -401,8 +421,114 @@ void desired_digest(const struct effective *e, const struct host *host, uint64_t
     print_string(&p, PORTWARD_VERSION);
     print_settings(&p, e->settings);
     print_host(&p, host, !e->settings->dhcp_client_off, effective_asks_place(e));
-    for (size_t i = 0; i < e->n; i++)
-        print_filter(&p, &e->v[i]);
     ret[0] = p.lane[0];
     ret[1] = p.lane[1];
+    for (size_t i = 0; i < e->n; i++) {
+        uint64_t print[2];
+        desired_filter_print(&e->v[i], print);
+        ret[0] += print[0];
+        ret[1] += print[1];
+    }
+}
+
+void desired_filter_print(const struct effective_filter *ef, uint64_t ret[2])
+{
+    struct print p = {{0x5057, 0x4447}};
+    print_filter(&p, ef);
+    ret[0] = p.lane[0];
+    ret[1] = p.lane[1];
+}
+
+/* --- changes of what is in force --- */
+size_t desired_find_dynamic(const struct desired *x, uint32_t id)
+{
+    size_t i = id ? dynamic_find_id(&x->layers.dynamic, id) : SIZE_MAX;
+    return i == SIZE_MAX ? SIZE_MAX : x->dynamic_first + i;
+}
+
+int desired_reserve(struct desired *x, const struct dynamic_delta *delta)
+{
+    int err = array_reserve(&x->v, &x->cap_v, x->e.n + delta->n_added + 1, sizeof(*x->v));
+    x->e.v = x->v; /* also after a failure */
+    return err;
+}
+
+static struct effective_filter effective_of(const struct dynamic_entry *e, uint32_t counter_id)
+{
+    return (struct effective_filter){.filter = &e->filter,
+                                     .layer = LAYER_DYNAMIC,
+                                     .counter_id = counter_id,
+                                     .deadline_ns = e->deadline_ns};
+}
+
+static void count_print(const struct effective_filter *ef, bool comes, uint64_t digest[2])
+{
+    uint64_t print[2];
+    desired_filter_print(ef, print);
+    for (unsigned i = 0; i < 2; i++)
+        digest[i] = comes ? digest[i] + print[i] : digest[i] - print[i];
+}
+
+void desired_digest_after(const struct desired *x, const struct dynamic_delta *delta,
+                          const struct dynamic *next, uint32_t counter_id, uint64_t ret[2])
+{
+    const struct effective_filter *v = &x->v[x->dynamic_first];
+    struct effective_filter ef;
+    ret[0] = x->digest[0];
+    ret[1] = x->digest[1];
+    for (unsigned i = 0; i < delta->n_deleted; i++)
+        count_print(&v[delta->deleted[i]], /* comes= */ false, ret);
+    for (unsigned i = 0; i < delta->n_replaced; i++) {
+        const struct effective_filter *old = &v[delta->replaced[i].before];
+        ef = effective_of(next->v[delta->replaced[i].after], old->counter_id);
+        count_print(old, /* comes= */ false, ret);
+        count_print(&ef, /* comes= */ true, ret);
+    }
+    if (delta->n_added > 0) {
+        ef = effective_of(next->v[delta->added], counter_id);
+        count_print(&ef, /* comes= */ true, ret);
+    }
+}
+
+/* Filters behind the dynamic layer are expansions, which are found by their address in memory. */
+static void take_out(struct desired *x, size_t at)
+{
+    memmove(&x->v[at], &x->v[at + 1], (x->e.n - at - 1) * sizeof(*x->v));
+    x->e.n--;
+    x->n_written--;
+    x->n_dynamic--;
+    for (size_t i = 0; i < x->n_expanded; i++)
+        x->origin[i].index -= x->origin[i].index > at;
+}
+
+/* Its id is larger than all others: it is the last one. */
+static void put_in(struct desired *x, const struct dynamic_entry *e, uint32_t counter_id)
+{
+    size_t at = x->n_written;
+    memmove(&x->v[at + 1], &x->v[at], (x->e.n - at) * sizeof(*x->v));
+    x->v[at] = effective_of(e, counter_id);
+    x->e.n++;
+    x->n_written++;
+    x->n_dynamic++;
+    x->fresh[x->n_fresh++] = at;
+}
+
+void desired_change(struct desired *x, const struct dynamic_delta *delta, struct dynamic *next,
+                    uint32_t counter_id)
+{
+    uint64_t digest[2];
+    desired_digest_after(x, delta, next, counter_id, digest);
+    memcpy(x->digest, digest, sizeof(digest));
+    x->n_fresh = 0;
+    for (unsigned i = 0; i < delta->n_replaced; i++) {
+        struct effective_filter *ef = &x->v[x->dynamic_first + delta->replaced[i].before];
+        *ef = effective_of(next->v[delta->replaced[i].after], ef->counter_id);
+    }
+    for (unsigned i = delta->n_deleted; i-- > 0;)
+        take_out(x, x->dynamic_first + delta->deleted[i]);
+    if (delta->n_added > 0)
+        put_in(x, next->v[delta->added], counter_id);
+    dynamic_done(&x->layers.dynamic);
+    x->layers.dynamic = *next;
+    *next = (struct dynamic){0};
 }

@@ -42,11 +42,16 @@ static int entry_new(struct filter *f, uint64_t deadline_ns, const char *reason,
     return 0;
 }
 
+static bool is_named(const struct dynamic_entry *e)
+{
+    return addr_is_resolved(&e->filter.src) || addr_is_resolved(&e->filter.dst);
+}
+
 void dynamic_clear(struct dynamic *l)
 {
     for (size_t i = 0; i < l->n; i++)
         entry_unref(l->v[i]);
-    l->n = 0;
+    l->n = l->n_named = 0;
 }
 
 void dynamic_done(struct dynamic *l)
@@ -66,6 +71,7 @@ int dynamic_copy(const struct dynamic *from, struct dynamic *ret)
         copy.v[i]->refs++;
     }
     copy.n = from->n;
+    copy.n_named = from->n_named;
     *ret = copy;
     return 0;
 }
@@ -88,6 +94,7 @@ int dynamic_add(struct dynamic *l, const struct dynamic_new *o, struct diag *d, 
     e->filter.handle = id;
     if (id >= l->next_id)
         l->next_id = id + 1;
+    l->n_named += is_named(e);
     l->v[l->n] = e;
     *ret_index = l->n++;
     return 0;
@@ -131,6 +138,7 @@ int dynamic_extend(struct dynamic *l, size_t i, uint64_t deadline_ns, const char
 
 void dynamic_remove(struct dynamic *l, size_t i)
 {
+    l->n_named -= is_named(l->v[i]);
     entry_unref(l->v[i]);
     memmove(&l->v[i], &l->v[i + 1], (l->n - i - 1) * sizeof(*l->v));
     l->n--;
@@ -157,6 +165,54 @@ size_t dynamic_find_equal(const struct dynamic *l, const struct filter *f)
     return SIZE_MAX;
 }
 
+int dynamic_put(struct dynamic *l, struct dynamic_entry *e)
+{
+    size_t i = dynamic_find_id(l, e->filter.handle);
+    if (i == SIZE_MAX) {
+        if (l->n > 0 && l->v[l->n - 1]->filter.handle >= e->filter.handle)
+            return -EINVAL;
+        if (array_reserve(&l->v, &l->cap, l->n + 1, sizeof(*l->v)) < 0)
+            return -ENOMEM;
+        i = l->n++;
+    } else {
+        l->n_named -= is_named(l->v[i]);
+        entry_unref(l->v[i]);
+    }
+    l->n_named += is_named(e);
+    l->v[i] = e;
+    e->refs++;
+    return 0;
+}
+
+bool dynamic_difference(const struct dynamic *before, const struct dynamic *after,
+                        struct dynamic_delta *ret)
+{
+    struct dynamic_delta d = {.n_added = 0};
+    size_t i = 0, j = 0;
+    while (i < before->n || j < after->n) {
+        const struct dynamic_entry *old = i < before->n ? before->v[i] : NULL;
+        const struct dynamic_entry *new = j < after->n ? after->v[j] : NULL;
+        uint32_t old_id = old && old != new ? old->filter.handle : UINT32_MAX;
+        uint32_t new_id = new &&old != new ? new->filter.handle : UINT32_MAX;
+        if (old == new) {
+            i++;
+            j++;
+        } else if (old_id == new_id && d.n_replaced < DELTA_MAX) {
+            d.replaced[d.n_replaced].before = i++;
+            d.replaced[d.n_replaced++].after = j++;
+        } else if (old_id < new_id && d.n_deleted < DELTA_MAX) {
+            d.deleted[d.n_deleted++] = i++;
+        } else if (new_id < old_id && d.n_added == 0) {
+            d.n_added = 1;
+            d.added = j++;
+        } else {
+            return false;
+        }
+    }
+    *ret = d;
+    return true;
+}
+
 bool dynamic_is_expired(const struct dynamic_entry *e, uint64_t now_ns)
 {
     return e->deadline_ns != 0 && e->deadline_ns <= now_ns;
@@ -179,10 +235,12 @@ static size_t drop_if(struct dynamic *l, bool (*drop)(const struct dynamic_entry
 {
     size_t kept = 0, n = l->n;
     for (size_t i = 0; i < n; i++) {
-        if (drop(l->v[i], now_ns))
+        if (drop(l->v[i], now_ns)) {
+            l->n_named -= is_named(l->v[i]);
             entry_unref(l->v[i]);
-        else
+        } else {
             l->v[kept++] = l->v[i];
+        }
     }
     l->n = kept;
     return n - kept;

@@ -15,6 +15,7 @@ struct dynamic_entry {
 struct dynamic {
     struct dynamic_entry **v; /* in the order of their ids */
     size_t n, cap;
+    size_t n_named;   /* of those, how many ask for a name or keyword */
     uint32_t next_id; /* 0 = none given yet; the first id is 1 */
 };
 void dynamic_done(struct dynamic *l);
@@ -46,6 +47,22 @@ size_t dynamic_find_equal(const struct dynamic *l, const struct filter *f);
 bool dynamic_is_expired(const struct dynamic_entry *e, uint64_t now_ns);
 /* Earliest deadline, 0 = none. */
 uint64_t dynamic_next_deadline(const struct dynamic *l);
+/* Appends e, or puts it in the place of the one with its id; both layers share it then. */
+_must_check_ int dynamic_put(struct dynamic *l, struct dynamic_entry *e);
+
+/* What makes `after` of `before`, if it is little. */
+enum { DELTA_MAX = 16 };
+struct dynamic_delta {
+    unsigned n_added, n_deleted, n_replaced;
+    size_t added;              /* index in after, if n_added */
+    size_t deleted[DELTA_MAX]; /* ascending indices in before */
+    struct {
+        size_t before, after;
+    } replaced[DELTA_MAX]; /* the same id, another deadline or reason */
+};
+/* False: it is more than one added, or DELTA_MAX deleted or replaced. */
+bool dynamic_difference(const struct dynamic *before, const struct dynamic *after,
+                        struct dynamic_delta *ret);
 /* Both return how many went. */
 size_t dynamic_drop_expired(struct dynamic *l, uint64_t now_ns);
 size_t dynamic_drop_permits(struct dynamic *l); /* what only permits; negotiate stays */

@@ -12,6 +12,7 @@
 
 struct dynamic_index {
     size_t mask; /* number of slots - 1, a power of two, at most half of them used */
+    size_t used;
     struct index_slot {
         uint64_t key;
         uint32_t id; /* 0 = free */
@@ -46,7 +47,13 @@ void dynamic_index_add(struct dynamic_index *x, const struct dynamic *l, const s
     while (x->slot[i].id != 0 &&
            (x->slot[i].key != key || dynamic_find_id(l, x->slot[i].id) != SIZE_MAX))
         i = (i + 1) & x->mask;
+    x->used += x->slot[i].id == 0;
     x->slot[i] = (struct index_slot){.key = key, .id = f->handle};
+}
+
+bool dynamic_index_is_full(const struct dynamic_index *x)
+{
+    return x->used + 1 > (x->mask + 1) / 2;
 }
 
 size_t dynamic_index_find(const struct dynamic_index *x, const struct dynamic *l,

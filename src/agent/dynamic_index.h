@@ -12,6 +12,8 @@ _must_check_ int dynamic_index_new(const struct dynamic *l, size_t n_more,
 struct dynamic_index *dynamic_index_free(struct dynamic_index *x);
 /* After dynamic_add(); no more often than there is room for. */
 void dynamic_index_add(struct dynamic_index *x, const struct dynamic *l, const struct filter *f);
+/* No room for another one: it is to be made anew. */
+bool dynamic_index_is_full(const struct dynamic_index *x);
 /* As dynamic_find_equal(), which is asked if x is NULL. */
 size_t dynamic_index_find(const struct dynamic_index *x, const struct dynamic *l,
                           const struct filter *f);

@@ -22,6 +22,7 @@ void agent_explanation_done(struct agent_explanation *x)
     for (size_t i = 0; i < x->n; i++)
         agent_filter_done(&x->v[i].filter);
     free(x->v);
+    free(x->path.beside);
     *x = (struct agent_explanation){0};
 }
 
@@ -111,6 +112,22 @@ static void fill_path(struct agent *a, const struct iface *iface, struct agent_e
     for (size_t i = 0; i < n; i++)
         if (s[i].ifindex == iface->ifindex)
             x->path.attached = s[i].attached_in && s[i].attached_out;
+}
+
+/* What reads or sends past the hook there; what names no interface is everywhere. */
+static int fill_beside(const struct iface *iface, struct agent_explanation *x)
+{
+    size_t n = 0, kept = 0;
+    int err = datapath_beside(BESIDE_MS, &x->path.beside, &n);
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < n; i++) {
+        const struct beside *b = &x->path.beside[i];
+        if (!iface || !*b->ifname || strncmp(b->ifname, iface->name, sizeof(b->ifname)) == 0)
+            x->path.beside[kept++] = *b;
+    }
+    x->path.n_beside = kept;
+    return 0;
 }
 
 static int view_entry(struct agent *a, const struct eval_candidate *c, struct agent_filter *ret)
@@ -237,6 +254,11 @@ int agent_explain(struct agent *a, const char *packet, bool live, struct diag *d
         return diag_errno(d, err < 0 ? err : -ENOMEM, "cannot explain the packet");
     fill_verdict(&e.verdict, &x);
     fill_path(a, iface, &x);
+    err = fill_beside(iface, &x);
+    if (err == 0)
+        err = explain_state(a, &t.packet, &e.verdict, &x);
+    if (err < 0)
+        return diag_errno(d, err, "cannot read the state of the kernel");
     if (live)
         err = ask_kernel(a, &t.packet, &e.verdict, d, &x);
     if (err < 0)

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* agent/inplace.c: a change of few dynamic filters without a new image (datapath.md 6): what
- * differs from what is in force becomes stores in the active image.
- * Called by change.c for every job; -EAGAIN sends the job the long way through install.c.
+/* agent/inplace.c: a change of few filters without a new image (datapath.md 6): what differs from
+ * what is in force becomes stores in the active image.
+ * Called by quick.c for changes of the dynamic layer, and by change.c for all others, whose
+ * difference is looked for in the whole; -EAGAIN sends the job the long way through install.c.
  * Invariants: the snapshot is written before the first store; the generation number, written last,
- * says in the image and in counters.bin that the change is complete, so that a start after a kill
- * in between installs the desired state anew; an answer of the patched image that differs from the
+ * says in the image and on disk that the change is complete, so that a start after a kill in
+ * between installs the desired state anew; an answer of the patched image that differs from the
  * evaluator's takes the stores back. */
 #include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 
+#include "inplace.h"
 #include "internal.h"
 #include "selftest.h"
 
 enum {
-    CHANGES_MAX = 16,
+    CHANGES_MAX = PATCH_DELETIONS,
     /* Filters that the evaluator looks at for the test of one change, about 1 ms. */
     TEST_WORK = 60000,
     TEST_WORK_PER_PACKET = 150,
@@ -70,19 +72,28 @@ static bool same_surroundings(struct agent *a, const struct desired *next)
 static int make_patch(struct agent *a, const struct desired *next, const struct difference *x,
                       uint64_t generation, struct image_patch *ret)
 {
-    _cleanup_(image_done) struct image copy = {0};
-    struct image_change c = {.before = &a->in_force->e,
-                             .after = &next->e,
-                             .added = x->added,
-                             .n_added = x->n_added,
-                             .deleted = x->deleted,
-                             .n_deleted = x->n_deleted,
-                             .losers = a->stats.n_shadowed > 0,
-                             .generation = generation};
-    int err = datapath_image_copy(a->dp, &copy);
-    if (err == 0 && copy.generation != a->run.generation)
+    struct image_lists l = {.before = &a->in_force->e,
+                            .after = &next->e,
+                            .added = x->added,
+                            .n_added = x->n_added,
+                            .deleted = x->deleted,
+                            .n_deleted = x->n_deleted,
+                            .losers = a->stats.n_shadowed > 0,
+                            .generation = generation};
+    struct image_change c;
+    int err = image_change_of(&l, &c);
+    return err < 0 ? err : inplace_compute(a, &c, ret);
+}
+
+int inplace_compute(struct agent *a, const struct image_change *c, struct image_patch *ret)
+{
+    struct image active;
+    int err = a->patcher ? 0 : image_patcher_new(&a->patcher);
+    if (err == 0)
+        err = datapath_image(a->dp, &active);
+    if (err == 0 && active.generation != a->run.generation)
         err = -ESTALE;
-    return err < 0 ? err : image_patch(&copy, &c, ret);
+    return err < 0 ? err : image_patch(a->patcher, &active, c, ret);
 }
 
 static int ask_active(void *ctx, const uint8_t *frame, size_t len, const struct packet_meta *meta,
@@ -92,30 +103,32 @@ static int ask_active(void *ctx, const uint8_t *frame, size_t len, const struct 
 }
 
 /* The program about packets of the filters that came or went. */
-static int test_patched(struct agent *a, struct desired *next, const struct difference *x,
-                        struct diag *d)
+static int test_patched(struct agent *a, const struct inplace_test *t, struct diag *d)
 {
-    uint32_t budget = (uint32_t)(TEST_WORK / (next->e.n + TEST_WORK_PER_PACKET)) + 1;
-    struct selftest t = {.e = &next->e, .ask = ask_active, .ctx = a->dp, .now_ns = agent_now_ns};
-    if (getrandom(&t.seed, sizeof(t.seed), 0) != sizeof(t.seed))
+    uint32_t cost = t->near->cost + (uint32_t)t->near->n_later_always;
+    uint32_t budget = TEST_WORK / (cost + TEST_WORK_PER_PACKET) + 1;
+    struct selftest s = {
+        .e = t->e, .near = t->near, .ask = ask_active, .ctx = a->dp, .now_ns = agent_now_ns};
+    if (getrandom(&s.seed, sizeof(s.seed), 0) != sizeof(s.seed))
         return diag_errno(d, errno, "cannot draw a seed");
     int err = 0;
-    for (size_t i = 0; i < x->n_added && err == 0; i++)
-        err = selftest_filter(&t, next->e.v[x->added[i]].filter, budget, d);
-    for (size_t i = 0; i < x->n_deleted && err == 0; i++)
-        err = selftest_filter(&t, a->in_force->e.v[x->deleted[i]].filter, budget, d);
+    for (unsigned i = 0; i < t->n && err == 0; i++)
+        err = selftest_filter(&s, t->filter[i], budget, d);
     return err;
 }
 
-/* Stores, asks, and takes back what does not answer as it should. */
-static int put_in_force(struct agent *a, struct desired *next, const struct difference *x,
-                        const struct image_patch *p)
+int inplace_store(struct agent *a, const struct image_patch *p, const struct inplace_test *t)
 {
     struct diag d = {0};
+    struct image active;
     int err = datapath_patch(a->dp, p);
     if (err < 0)
         return err;
-    err = test_patched(a, next, x, &d);
+    err = datapath_image(a->dp, &active);
+    if (err == 0 && !image_patch_holds(&active, p))
+        err = diag_fail(&d, DIAG_SELF_TEST, "an entry is not found where it was put");
+    if (err == 0)
+        err = test_patched(a, t, &d);
     if (err == 0)
         return 0;
     event_log(EV_SELF_TEST_FAILED, "DIFFERENCE", d.message, NULL);
@@ -123,6 +136,19 @@ static int put_in_force(struct agent *a, struct desired *next, const struct diff
     if (undone < 0)
         event_log(EV_WORKER_FAILED, "ERROR", strerror(-undone), NULL);
     return err;
+}
+
+static int put_in_force(struct agent *a, struct desired *next, const struct difference *x,
+                        const struct image_patch *p)
+{
+    _cleanup_(near_done) struct near near = {0};
+    struct inplace_test t = {.e = &next->e, .near = &near};
+    int err = near_build(&near, &next->e, next->e.n);
+    for (size_t i = 0; i < x->n_added; i++)
+        t.filter[t.n++] = next->e.v[x->added[i]].filter;
+    for (size_t i = 0; i < x->n_deleted; i++)
+        t.filter[t.n++] = a->in_force->e.v[x->deleted[i]].filter;
+    return err < 0 ? err : inplace_store(a, p, &t);
 }
 
 int install_in_place(struct agent *a, struct desired **next)
@@ -146,8 +172,7 @@ int install_in_place(struct agent *a, struct desired **next)
         install_restore_files(a);
         return -EAGAIN; /* the long way meets the same error, and says so, or helps */
     }
-    desired_free(a->in_force);
-    a->in_force = TAKE_PTR(*next);
+    install_take(a, next);
     a->host_print = host_print(a->in_force->e.host, a->in_force->places);
     a->run = run;
     a->in_force_since_ns = agent_now_ns();

@@ -12,12 +12,17 @@
 #include <sys/random.h>
 
 #include "internal.h"
+#include "quick.h"
 #include "selftest.h"
 
 enum {
     POLL_US = 50,             /* a new image is visible after 0.1 ms (datapath.md 6) */
     CANDIDATE_TIMEOUT_S = 30, /* the kernel's grace period took 0.6 s at worst */
     COUNTER_BLOCK = 4096,
+    /* Bytes of the journal before both files are written anew: about what they have. */
+    JOURNAL_MIN = 65536,
+    JOURNAL_PER_FILTER = 200,
+    JOURNAL_PER_COUNTER = 20,
 };
 
 static int ask_slot(struct datapath *dp, unsigned slot, const uint8_t *frame, size_t len,
@@ -64,6 +69,13 @@ static int self_test(struct agent *a, struct desired *x, const struct host *comp
     return err;
 }
 
+void install_take(struct agent *a, struct desired **x)
+{
+    live_done(&a->live);
+    desired_free(a->in_force);
+    a->in_force = TAKE_PTR(*x);
+}
+
 static void stop_timer(struct install *in)
 {
     in->timer = sd_event_source_disable_unref(in->timer);
@@ -83,11 +95,11 @@ static void fail(struct agent *a, int err, const struct diag *d)
 static void flip_is_visible(struct agent *a)
 {
     struct install *in = &a->install;
-    desired_free(a->in_force);
-    a->in_force = TAKE_PTR(in->next);
+    install_take(a, &in->next);
     a->run = in->run;
     a->stats = in->stats;
     a->in_force_since_ns = agent_now_ns();
+    phase_end(a->current, AGENT_PHASE_FLIP, &in->phase_ns);
     counter_ids_commit(a->ids);
     in->state = INSTALL_SETTLE;
     stop_timer(in);
@@ -140,6 +152,7 @@ static void settled(struct agent *a)
     recycle_ids(a);
     in->state = INSTALL_IDLE;
     if (!in->waits) {
+        quick_prepare(a);
         queue_wake(a);
         return;
     }
@@ -151,19 +164,33 @@ static void settled(struct agent *a)
         job_installed(a, err, &d);
 }
 
+/* Until both files are written nothing continues them: the journal before names another serial. */
+static struct snapshot_origin next_origin(struct agent *a, const struct runstate *run)
+{
+    uint64_t now = agent_now_ns();
+    a->journal.limit = 0;
+    a->origin.serial = now > a->origin.serial ? now : a->origin.serial + 1;
+    struct snapshot_origin o = a->origin;
+    o.generation = run->generation;
+    return o;
+}
+
 /* The snapshot of what the new generation enforces goes to disk before it can decide; with what was
  * before, if a kill before the commit takes the other half of the change back. */
 int install_write_files(struct agent *a, const struct desired *x, const struct runstate *run,
                         struct diag *d)
 {
-    struct snapshot_origin o = a->origin;
-    o.generation = run->generation;
+    struct snapshot_origin o = next_origin(a, run);
     if (run != &a->run) /* not what is in force already */
         o.before = batch_before(a);
     int err = snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &o, d);
-    if (err < 0)
-        return err;
-    return runstate_write(a->options.runtime_dir, run, a->ids, &o, d);
+    if (err == 0)
+        err = runstate_write(a->options.runtime_dir, run, a->ids, &o, d);
+    if (err == 0)
+        journal_end(&a->journal, a->options.runtime_dir,
+                    JOURNAL_MIN + x->layers.dynamic.n * JOURNAL_PER_FILTER +
+                        (uint64_t)counter_ids_limit(a->ids) * JOURNAL_PER_COUNTER);
+    return err;
 }
 
 /* The flip did not happen: what is in force is written down again. */
@@ -175,13 +202,17 @@ void install_restore_files(struct agent *a)
 }
 
 /* Permits must end with the agent, also on a full disk: the snapshot without them is the smaller
- * one, and the counters, which may begin anew, make room for it. */
+ * one, and the counters, which may begin anew, make room for it; at last the journal, without which
+ * a start would be refused if we died here, everything enforced. */
 static int write_last_snapshot(struct agent *a, const struct desired *x, const struct runstate *run,
                                struct diag *d)
 {
-    struct snapshot_origin o = a->origin;
-    o.generation = run->generation;
+    struct snapshot_origin o = next_origin(a, run);
     runstate_remove(a->options.runtime_dir);
+    int err = snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &o, d);
+    if (err != -ENOSPC)
+        return err;
+    journal_end(&a->journal, a->options.runtime_dir, 0);
     return snapshot_write(a->options.runtime_dir, &x->layers.dynamic, &o, d);
 }
 
@@ -207,7 +238,9 @@ static void start_flip(struct agent *a)
 static void candidate_is_visible(struct agent *a)
 {
     struct diag d = {0};
+    phase_end(a->current, AGENT_PHASE_LOAD, &a->install.phase_ns);
     int err = self_test(a, a->install.next, &a->install.compiled, ask_candidate, &d);
+    phase_end(a->current, AGENT_PHASE_SELF_TEST, &a->install.phase_ns);
     if (err < 0) {
         fail(a, err, &d);
         return;
@@ -327,8 +360,11 @@ static int begin_now(struct agent *a, struct desired **next, struct diag *d)
     (*next)->e.host = datapath_host(a->dp);
     host_done(&in->compiled);
     int err = host_copy(datapath_host(a->dp), &in->compiled);
+    uint64_t since = agent_now_ns();
     if (err == 0)
         err = compile_next(a, *next, in, &img, d);
+    phase_end(a->current, AGENT_PHASE_COMPILE, &since);
+    in->phase_ns = since;
     if (err == 0)
         err = datapath_candidate(a->dp, &img, counter_ids_limit(a->ids), d);
     if (err < 0)
@@ -391,8 +427,7 @@ int install_adopt(struct agent *a, struct desired **next, struct diag *d)
         a->stats = numbers.stats;
         a->in_force_since_ns = agent_now_ns();
     }
-    desired_free(a->in_force);
-    a->in_force = TAKE_PTR(*next);
+    install_take(a, next);
     a->host_print = host_print(datapath_host(a->dp), a->in_force->places);
     counter_ids_commit(a->ids);
     if (a->install.state == INSTALL_IDLE) /* else packets may still meet the image before */

@@ -12,6 +12,8 @@
 #include "counter_index.h"
 #include "desired.h"
 #include "droplog.h"
+#include "journal.h"
+#include "live.h"
 #include "negotiation.h"
 #include "resolver.h"
 #include "runstate.h"
@@ -66,6 +68,7 @@ struct job {
     struct agent_result result;
     struct dynamic before;       /* of a batch that needs the store: what to go back to */
     struct batch_op *batch;      /* AGENT_BATCH: what else is known of each of result.ops */
+    struct policy_ref *kept;     /* the policy that it stored or read last, see kept.c */
     struct dynamic_index *index; /* of next_layers.dynamic, NULL = look at each filter */
     uint64_t notes_end_ns;       /* until then notes are looked for, 0 = each has its own time */
     char policy[256], rule[256]; /* of a rule change, in stored spelling */
@@ -87,10 +90,10 @@ struct install {
     struct desired *next;
     struct runstate run;
     struct compile_stats stats;
-    struct host compiled; /* the host as it was compiled for */
-    uint64_t started_ns;
-    bool worker_done; /* the job of this state ended */
-    bool waits;       /* SETTLE: next is put into the candidate slot when it ends */
+    struct host compiled;          /* the host as it was compiled for */
+    uint64_t started_ns, phase_ns; /* when the phase at hand began */
+    bool worker_done;              /* the job of this state ended */
+    bool waits;                    /* SETTLE: next is put into the candidate slot when it ends */
     sd_event_source *timer;
 };
 
@@ -109,8 +112,14 @@ struct agent {
     bool counters_unknown; /* ids of the image in force are not known: reset all after a flip */
     bool patched; /* in place since the last flip began: what is retired waits for the next one */
 
-    struct desired *in_force; /* never NULL after JOB_START */
-    struct runstate run;      /* of in_force */
+    struct policy_ref *kept; /* stored or read last, NULL = none; see kept.c */
+    uint64_t kept_since_ns;
+
+    struct desired *in_force;      /* never NULL after JOB_START */
+    struct live live;              /* of in_force, see quick_live() */
+    struct image_patcher *patcher; /* NULL until it is used */
+    struct journal journal;
+    struct runstate run; /* of in_force */
     struct compile_stats stats;
     uint64_t in_force_since_ns, started_ns;
     uint64_t expiry_not_before_ns; /* after an expiry that failed */
@@ -210,6 +219,18 @@ _must_check_ int prepare_reload(struct agent *a, struct job *j);
 _must_check_ int prepare_stop(struct agent *a, struct job *j);
 _must_check_ int prepare_names(struct agent *a, struct job *j);
 _must_check_ int prepare_resync(struct agent *a, struct job *j);
+/* --- phases.c --- */
+/* Adds what passed since *since_ns, which is set to now. j may be NULL. */
+void phase_end(struct job *j, enum agent_phase p, uint64_t *since_ns);
+/* --- kept.c --- */
+/* Makes *p, as it was stored, the policy that the job keeps. Takes *p over on success. */
+_must_check_ int kept_put(struct job *j, struct policy **p);
+/* The stored policy of this name, not to be changed; *ret lives as long as j keeps no other. */
+_must_check_ int kept_get(struct agent *a, struct job *j, const char *name,
+                          struct policy_ref **ret);
+/* After the commit: later jobs may use what this one kept. */
+void kept_commit(struct agent *a, struct job *j);
+void kept_expire(struct agent *a);
 /* --- batch.c --- */
 void batch_forget(struct job *j);
 /* The filters that were added or extended, with their notes, into the results; x has them. */
@@ -242,6 +263,8 @@ _must_check_ int install_try(struct agent *a, const struct desired *next, struct
  * which it has room. Takes *next over. -EAGAIN: not so, use install_begin(). */
 _must_check_ int install_in_place(struct agent *a, struct desired **next);
 uint64_t install_next_number(struct agent *a);
+/* *x is what is in force now. */
+void install_take(struct agent *a, struct desired **x);
 /* Snapshot and counter ids go to disk before what they describe can decide; and back again. */
 _must_check_ int install_write_files(struct agent *a, const struct desired *x,
                                      const struct runstate *run, struct diag *d);
@@ -256,6 +279,13 @@ bool install_is_ready(const struct agent *a);
 void install_worker_ready(struct agent *a);
 void install_done(struct agent *a); /* at the end of the process */
 
+/* How long status and explain look for owners of sockets. */
+enum { BESIDE_MS = 20 };
+
+/* explain_state.c */
+_must_check_ int explain_state(struct agent *a, const struct packet *p, const struct verdict *v,
+                               struct agent_explanation *x);
+
 /* view.c */
 /* c: its counters, NULL = ask the kernel. */
 _must_check_ int view_filter(struct agent *a, const struct desired *x, size_t i,
@@ -264,8 +294,6 @@ _must_check_ int view_filter(struct agent *a, const struct desired *x, size_t i,
 _must_check_ int view_stored(const struct filter *f, enum layer layer, const char *policy,
                              const char *rule, struct agent_filter *ret);
 _must_check_ int filters_add(struct agent_filters *l, struct agent_filter *f); /* takes *f over */
-/* Index of the filter with this GUID in x, SIZE_MAX if none. */
-size_t find_guid(const struct desired *x, const struct guid *g);
 /* "d17", "s12"; buffer of agent_filter.id. */
 void filter_id(const struct filter *f, enum layer layer, char id[16]);
 _must_check_ int derived_filters(struct agent *a, struct agent_filters *l);

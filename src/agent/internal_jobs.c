@@ -11,6 +11,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "internal.h"
+#include "quick.h"
 
 static void sd_bus_unrefp_(sd_bus **bus)
 {
@@ -63,8 +64,11 @@ static int adopt_dynamic(struct agent *a, struct dynamic *l, struct diag *d)
     if (err < 0 && a->options.forget_dynamic && err != -ENOMEM) {
         *l = (struct dynamic){0};
         err = 0;
-    } else if (err == 0 && a->options.forget_dynamic) {
+    } else if (err >= 0 && a->options.forget_dynamic) {
         dynamic_clear(l);
+        err = 0;
+    } else if (err > 0) { /* changes that came after it say that it was committed */
+        err = 0;
     } else if (err == 0) {
         err = undo_uncommitted(a, &o, l, d);
     }
@@ -121,9 +125,39 @@ static int note_expired(struct job *j, uint64_t now)
     return 0;
 }
 
-int prepare_expire(struct agent *a _unused_, struct job *j)
+static int compare_ids(const void *pa, const void *pb)
+{
+    const uint32_t *a = pa, *b = pb;
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* A few whose end is known are not looked for in the whole layer. */
+static int expire_known(struct job *j, uint32_t *ids, size_t n)
+{
+    struct dynamic *l = &j->next_layers.dynamic;
+    if (n > 1)
+        qsort(ids, n, sizeof(*ids), compare_ids);
+    for (size_t i = 0; i < n; i++) {
+        size_t at = dynamic_find_id(l, ids[i]);
+        struct agent_filter f = {.action = l->v[at]->filter.action};
+        filter_id(&l->v[at]->filter, LAYER_DYNAMIC, f.id);
+        int err = filters_add(&j->result.filters, &f);
+        if (err < 0)
+            return err;
+        dynamic_remove(l, at);
+    }
+    j->enforce = n > 0;
+    return 0;
+}
+
+int prepare_expire(struct agent *a, struct job *j)
 {
     uint64_t now = agent_now_ns();
+    const struct live *l = quick_live(a);
+    uint32_t ids[DELTA_MAX];
+    size_t n = 0;
+    if (l && live_expired(l, &j->next_layers.dynamic, now, DELTA_MAX, ids, &n))
+        return expire_known(j, ids, n);
     int err = note_expired(j, now);
     if (err < 0)
         return err;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sortkey.h"
 #include "base/strbuf.h"
 #include "expand.h"
 #include "internal.h"
@@ -125,11 +126,6 @@ void notes_for_filter(struct agent *a, const struct desired *x, struct job *j, s
 }
 
 /* A print of what filters that differ only in their action have in common. */
-struct keyed {
-    uint64_t key;
-    size_t index;
-};
-
 uint64_t notes_key(const struct filter *f)
 {
     static const struct hash_seed seed = {0x636f6e66, 0x6c696374}; /* a sort, not a table */
@@ -148,17 +144,9 @@ uint64_t notes_key(const struct filter *f)
     return siphash24(r, sizeof(r), seed);
 }
 
-static int compare_keys(const void *pa, const void *pb)
-{
-    const struct keyed *a = pa, *b = pb;
-    if (a->key != b->key)
-        return a->key < b->key ? -1 : 1;
-    return a->index < b->index ? -1 : a->index > b->index;
-}
-
 /* Sorted by key, filters that differ only in their action are neighbours. Equal keys of other
  * filters are rare; a bound keeps an odd policy from costing more than it is worth. */
-static void report_neighbours(const struct desired *x, struct job *j, const struct keyed *k,
+static void report_neighbours(const struct desired *x, struct job *j, const struct sort_key *k,
                               size_t n, const bool *fresh)
 {
     enum { NEIGHBOURS = 16 };
@@ -192,15 +180,16 @@ static void note_forwarded_policies(struct agent *a, const struct desired *x, st
 
 void notes_for_policies(struct agent *a, const struct desired *x, struct job *j)
 {
-    _cleanup_free_ struct keyed *k = calloc(x->e.n + 1, sizeof(*k));
+    _cleanup_free_ struct sort_key *k = calloc(x->e.n + 1, sizeof(*k));
     _cleanup_free_ bool *fresh = calloc(x->e.n + 1, sizeof(*fresh));
     if (!k || !fresh)
         return;
     for (size_t i = 0; i < x->e.n; i++)
-        k[i] = (struct keyed){notes_key(x->e.v[i].filter), i};
+        k[i] = (struct sort_key){notes_key(x->e.v[i].filter), (uint32_t)i};
     for (size_t i = 0; i < x->n_fresh; i++)
         fresh[x->fresh[i]] = true;
-    qsort(k, x->e.n, sizeof(*k), compare_keys);
+    if (sort_keys(k, x->e.n) < 0)
+        return;
     report_neighbours(x, j, k, x->e.n, fresh);
     note_forwarded_policies(a, x, j);
 }

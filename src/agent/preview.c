@@ -249,19 +249,20 @@ static void neighbours_done(struct neighbours *n)
 
 static int neighbours_find(const struct effective *e, size_t index, struct neighbours *n)
 {
-    *n = (struct neighbours){.v = calloc(e->n + 1, sizeof(*n->v)),
-                             .original = calloc(e->n + 1, sizeof(*n->original))};
-    if (!n->v || !n->original)
-        return -ENOMEM;
-    n->e = (struct effective){.v = n->v, .settings = e->settings, .host = e->host};
+    size_t cap_v = 0, cap_original = 0;
+    *n = (struct neighbours){.e = {.settings = e->settings, .host = e->host}};
     for (size_t i = 0; i < e->n; i++) {
         if (i != index && !may_meet(e->host, e->v[index].filter, e->v[i].filter))
             continue;
+        if (array_reserve(&n->v, &cap_v, n->e.n + 1, sizeof(*n->v)) < 0 ||
+            array_reserve(&n->original, &cap_original, n->e.n + 1, sizeof(*n->original)) < 0)
+            return -ENOMEM;
         if (i == index)
             n->index = n->e.n;
         n->v[n->e.n] = e->v[i];
         n->original[n->e.n++] = i;
     }
+    n->e.v = n->v;
     return 0;
 }
 

@@ -12,8 +12,6 @@
 #include "internal.h"
 #include "text/text.h"
 
-enum { BESIDE_MS = 20 }; /* how long status looks for owners of sockets */
-
 uint64_t agent_generation(const struct agent *a)
 {
     return a->run.generation;

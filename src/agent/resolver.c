@@ -44,12 +44,12 @@ static int each_named(const struct layers *l, named_fn fn, void *ctx)
 {
     int err = 0;
     for (unsigned s = 0; s < _ASSIGN_SLOT_MAX; s++) {
-        const struct policy *p = l->policy[s] ? l->policy[s]->policy : NULL;
+        const struct policy *p = l->policy[s] && l->policy[s]->named ? l->policy[s]->policy : NULL;
         for (size_t i = 0; p && i < p->n_rules; i++)
             for (size_t k = 0; err == 0 && !p->rules[i].inactive && k < p->rules[i].n_filters; k++)
                 err = visit(&p->rules[i].filters[k], fn, ctx);
     }
-    for (size_t i = 0; err == 0 && i < l->dynamic.n; i++)
+    for (size_t i = 0; err == 0 && l->dynamic.n_named > 0 && i < l->dynamic.n; i++)
         err = visit(&l->dynamic.v[i]->filter, fn, ctx);
     return err;
 }
@@ -539,7 +539,8 @@ void resolver_notes(struct agent *a, struct job *j)
 {
     struct notes n = {.a = a, .j = j};
     bool policies = j->change.kind != AGENT_FILTER_ADD && j->result.flipped;
-    size_t i = j->change.kind == AGENT_FILTER_ADD ? find_guid(a->in_force, &j->subject) : SIZE_MAX;
+    size_t i = j->change.kind == AGENT_FILTER_ADD ? desired_find_dynamic(a->in_force, j->subject_id)
+                                                  : SIZE_MAX;
     if (i != SIZE_MAX)
         (void)visit(desired_written(a->in_force, i), note_empty, &n); /* never fails */
     if (policies)

@@ -6,11 +6,13 @@
 #include "runstate.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "files.h"
+#include "journal.h"
 
 struct header {
     char magic[8];
@@ -18,6 +20,7 @@ struct header {
     uint64_t netns_cookie;
     uint64_t generation;
     uint64_t digest[2];
+    uint64_t serial; /* of the write: what a journal continues */
     uint64_t n_records;
     uint64_t print; /* over the file with this field zero */
 };
@@ -25,9 +28,9 @@ struct record {
     struct guid guid;
     uint32_t id;
 };
-_Static_assert(sizeof(struct header) == 96, "no padding in the file");
+_Static_assert(sizeof(struct header) == 104, "no padding in the file");
 _Static_assert(sizeof(struct record) == 20, "no padding in the file");
-static const char magic[8] = "PWRUN1\n";
+static const char magic[8] = "PWRUN2\n";
 static const struct hash_seed print_seed = {0x706f727477617264ULL, 0x72756e7374617465ULL};
 
 int runstate_write(const char *dir, const struct runstate *s, const struct counter_ids *ids,
@@ -39,6 +42,7 @@ int runstate_write(const char *dir, const struct runstate *s, const struct count
     if (!data)
         return -ENOMEM;
     struct header h = {.netns_cookie = o->netns_cookie,
+                       .serial = o->serial,
                        .generation = s->generation,
                        .digest = {s->digest[0], s->digest[1]}};
     memcpy(h.magic, magic, sizeof(h.magic));
@@ -83,6 +87,18 @@ static bool header_is_valid(char *data, size_t len, struct header *ret)
            h.n_records == (len - sizeof(h)) / sizeof(struct record);
 }
 
+static int continue_with_journal(const char *dir, const struct snapshot_origin *o, uint64_t serial,
+                                 struct runstate *s, struct counter_ids *ids)
+{
+    struct snapshot_origin continued = *o;
+    _cleanup_(json_decrefp) json_t *lines = NULL;
+    continued.serial = serial;
+    int err = journal_read(dir, &continued, &lines);
+    if (err == -EBADMSG)
+        return -EIO;
+    return err < 0 ? err : journal_apply_counters(lines, ids, s);
+}
+
 int runstate_read(const char *dir, const struct snapshot_origin *o, struct runstate *ret,
                   struct counter_ids *ids)
 {
@@ -107,5 +123,5 @@ int runstate_read(const char *dir, const struct snapshot_origin *o, struct runst
             return err == -ENOMEM ? err : -EIO;
     }
     *ret = (struct runstate){.generation = h.generation, .digest = {h.digest[0], h.digest[1]}};
-    return 0;
+    return continue_with_journal(dir, o, h.serial, ret, ids);
 }

@@ -82,7 +82,7 @@ static int ask_one(struct selftest *t, const struct packet *p, struct diag *d)
     struct datapath_answer a;
     struct verdict v;
     struct effective e = *t->e;
-    int r = t->near.e ? near_of(&t->near, p, &e) : 0;
+    int r = t->near ? near_of(t->near, p, &e) : 0;
     if (r < 0)
         return r;
     for (int i = 0; i < RETRIES; i++) {
@@ -170,7 +170,7 @@ static const struct filter *pick(const struct effective *e, struct rng *r)
 static int run(struct selftest *t, struct diag *d)
 {
     struct rng r = {t->seed};
-    struct selftest_plan plan = selftest_plan(t->e->n, t->n_fresh, t->near.cost);
+    struct selftest_plan plan = selftest_plan(t->e->n, t->n_fresh, t->near->cost);
     t->n_corners = t->n_random = t->n_decided = 0;
     int err = failsafe_corners(t, &r, d);
     if (err == 0)
@@ -184,10 +184,12 @@ static int run(struct selftest *t, struct diag *d)
 
 int selftest_run(struct selftest *t, struct diag *d)
 {
-    int err = near_build(&t->near, t->e);
+    _cleanup_(near_done) struct near near = {0};
+    int err = near_build(&near, t->e, t->e->n);
     if (err < 0)
         return diag_errno(d, err, "cannot test the new filters");
+    t->near = &near;
     err = run(t, d);
-    near_done(&t->near);
+    t->near = NULL;
     return err;
 }

@@ -21,7 +21,7 @@ struct selftest {
     uint64_t (*now_ns)(void); /* boot-time clock */
     /* out: */
     uint32_t n_corners, n_random, n_decided; /* decided: by a filter */
-    struct near near;                        /* while a whole set is tested; e = NULL: not */
+    struct near *near; /* of e, NULL = look at all filters; selftest_run() makes its own */
 };
 /* 0, -EIO with DIAG_SELF_TEST naming packet and both verdicts, or an error of ask(). */
 _must_check_ int selftest_run(struct selftest *t, struct diag *d);

@@ -30,15 +30,20 @@ static const struct addr *side_of(const struct filter *f)
     return is_narrow(&f->src) ? &f->src : is_narrow(&f->dst) ? &f->dst : NULL;
 }
 
-static bool arms(const struct effective *e, size_t i)
+static struct effective only(const struct effective *e, const struct effective_filter *ef)
 {
-    struct effective one = {.v = &e->v[i], .n = 1, .settings = e->settings, .host = e->host};
+    return (struct effective){.v = ef, .n = 1, .settings = e->settings, .host = e->host};
+}
+
+static bool arms(const struct effective *e, const struct effective_filter *ef)
+{
+    struct effective one = only(e, ef);
     return effective_is_armed(&one);
 }
 
-static bool asks_place(const struct effective *e, size_t i)
+static bool asks_place(const struct effective *e, const struct effective_filter *ef)
 {
-    struct effective one = {.v = &e->v[i], .n = 1, .settings = e->settings, .host = e->host};
+    struct effective one = only(e, ef);
     return effective_asks_place(&one);
 }
 
@@ -46,6 +51,7 @@ void near_done(struct near *x)
 {
     free(x->next);
     free(x->v);
+    free(x->later);
     *x = (struct near){0};
 }
 
@@ -71,16 +77,15 @@ static uint32_t mean_cost(const struct near *x)
     return (uint32_t)(x->n_always + (n > 0 ? sum / n : 0));
 }
 
-int near_build(struct near *ret, const struct effective *e)
+int near_build(struct near *ret, const struct effective *e, size_t n)
 {
-    struct near x = {.e = e, .next = calloc(e->n + 1, sizeof(*x.next))};
+    struct near x = {.e = e, .next = calloc(n + 1, sizeof(*x.next))};
     int r = x.next ? 0 : -ENOMEM;
-    bool armed = false;
-    for (size_t i = 0; i < e->n && r == 0; i++) {
+    for (size_t i = 0; i < n && r == 0; i++) {
         const struct addr *a = side_of(e->v[i].filter);
-        bool first_arming = !armed && arms(e, i);
-        armed = armed || first_arming;
-        if (!a || first_arming || asks_place(e, i)) {
+        bool first_arming = !x.armed && arms(e, &e->v[i]);
+        x.armed = x.armed || first_arming;
+        if (!a || first_arming || asks_place(e, &e->v[i])) {
             r = keep(&x, x.n_always, &e->v[i]);
             x.n_always++;
             continue;
@@ -98,20 +103,85 @@ int near_build(struct near *ret, const struct effective *e)
     return 0;
 }
 
+static int keep_bucket(struct near *x, uint32_t b, size_t *n)
+{
+    int r = 0;
+    for (uint32_t i = b < NEAR_ALL ? x->head[b] : 0; i != 0 && r == 0; i = x->next[i - 1])
+        r = keep(x, (*n)++, &x->e->v[i - 1]);
+    for (uint32_t i = x->later_head[b]; i != 0 && r == 0; i = x->later[i - 1].next)
+        r = keep(x, (*n)++, &x->later[i - 1].ef);
+    return r;
+}
+
+/* Of many filters that arm, none needs to be looked at for that. This one stands for them: its name
+ * stands for no address, so it matches no packet. */
+static int keep_arming(struct near *x, size_t *n)
+{
+    static char name[] = "arms";
+    static const struct filter arming = {.action = ACTION_BLOCK,
+                                         .proto = PROTO_ANY,
+                                         .icmp_type = -1,
+                                         .icmp_code = -1,
+                                         .src = {.kind = ADDR_NAME, .name = name}};
+    const struct effective_filter ef = {.filter = &arming, .counter_id = COUNTER_NONE};
+    return x->armed || x->n_later_arming == 0 ? 0 : keep(x, (*n)++, &ef);
+}
+
 int near_of(struct near *x, const struct packet *p, struct effective *ret)
 {
     uint32_t at[2] = {bucket(p->family, p->src), bucket(p->family, p->dst)};
     size_t n = x->n_always;
-    for (unsigned side = 0; side < (at[0] == at[1] ? 1 : 2); side++) {
-        for (uint32_t i = x->head[at[side]]; i != 0; i = x->next[i - 1]) {
-            int r = keep(x, n, &x->e->v[i - 1]);
-            if (r < 0)
-                return r;
-            n++;
-        }
-    }
+    int r = keep_bucket(x, NEAR_ALL, &n);
+    for (unsigned side = 0; side < (at[0] == at[1] ? 1 : 2) && r == 0; side++)
+        r = keep_bucket(x, at[side], &n);
+    if (r == 0)
+        r = keep_arming(x, &n);
     *ret = *x->e;
     ret->v = x->v;
     ret->n = n;
-    return 0;
+    return r;
+}
+
+/* --- filters that come later --- */
+static uint32_t later_bucket(const struct near *x, const struct effective_filter *ef)
+{
+    const struct addr *a = side_of(ef->filter);
+    return !a || asks_place(x->e, ef) ? NEAR_ALL : bucket(a->family, a->first);
+}
+
+int near_reserve(struct near *x)
+{
+    return x->first_free != 0
+               ? 0
+               : array_reserve(&x->later, &x->cap_later, x->n_later + 1, sizeof(*x->later));
+}
+
+void near_add(struct near *x, const struct effective_filter *ef)
+{
+    uint32_t b = later_bucket(x, ef), i = x->first_free;
+    if (i != 0)
+        x->first_free = x->later[i - 1].next;
+    else
+        i = ++x->n_later;
+    x->later[i - 1] = (struct near_later){.ef = *ef, .next = x->later_head[b]};
+    x->later_head[b] = i;
+    x->n_later_arming += arms(x->e, ef);
+    x->n_later_always += b == NEAR_ALL;
+}
+
+void near_remove(struct near *x, const struct effective_filter *ef)
+{
+    uint32_t b = later_bucket(x, ef);
+    uint32_t *at = &x->later_head[b];
+    while (*at != 0 && (x->later[*at - 1].ef.counter_id != ef->counter_id ||
+                        x->later[*at - 1].ef.filter != ef->filter))
+        at = &x->later[*at - 1].next;
+    if (*at == 0)
+        return;
+    uint32_t i = *at;
+    *at = x->later[i - 1].next;
+    x->later[i - 1].next = x->first_free;
+    x->first_free = i;
+    x->n_later_arming -= arms(x->e, ef);
+    x->n_later_always -= b == NEAR_ALL;
 }

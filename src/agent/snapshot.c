@@ -15,6 +15,7 @@
 #include "base/limits.h"
 #include "base/strbuf.h"
 #include "files.h"
+#include "journal.h"
 #include "text/text.h"
 
 enum { FORMAT = 1, FILTER_TEXT_BYTES_MAX = 256 * 1024 };
@@ -34,7 +35,7 @@ int snapshot_boot_id(char ret[BOOT_ID_BYTES])
     return 0;
 }
 
-static int entry_to_json(const struct dynamic_entry *e, json_t **ret)
+int snapshot_entry_print(const struct dynamic_entry *e, json_t **ret)
 {
     _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(FILTER_TEXT_BYTES_MAX);
     char guid[GUID_TEXT_BYTES];
@@ -66,7 +67,7 @@ static int entries_to_json(const struct dynamic *l, const struct dynamic *shared
         if (k != SIZE_MAX && shared->v[k] == e)
             j = json_integer(e->filter.handle);
         else
-            err = entry_to_json(e, &j);
+            err = snapshot_entry_print(e, &j);
         if (err < 0)
             return err;
         if (json_array_append_new(filters, j) < 0) /* also without memory for j */
@@ -85,11 +86,11 @@ int snapshot_print(const struct dynamic *l, const struct snapshot_origin *o, cha
         err = entries_to_json(o->before, l, &before);
     if (err < 0)
         return err;
-    _cleanup_(json_decrefp) json_t *root =
-        json_pack("{s:i, s:s, s:I, s:I, s:I, s:I, s:O, s:O*}", "format", FORMAT, "boot_id",
-                  o->boot_id, "netns_cookie", (json_int_t)o->netns_cookie, "generation",
-                  (json_int_t)o->generation, "next_id", (json_int_t)l->next_id, "n_filters",
-                  (json_int_t)l->n, "filters", filters, "before", before);
+    _cleanup_(json_decrefp) json_t *root = json_pack(
+        "{s:i, s:s, s:I, s:I, s:I, s:I, s:I, s:O, s:O*}", "format", FORMAT, "boot_id", o->boot_id,
+        "netns_cookie", (json_int_t)o->netns_cookie, "serial", (json_int_t)o->serial, "generation",
+        (json_int_t)o->generation, "next_id", (json_int_t)l->next_id, "n_filters", (json_int_t)l->n,
+        "filters", filters, "before", before);
     char *text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
     if (!text)
         return -ENOMEM;
@@ -104,7 +105,7 @@ static int corrupt(struct diag *d, const char *why)
     return err;
 }
 
-static int entry_from_json(json_t *j, struct dynamic *l, struct diag *d)
+int snapshot_entry_parse(json_t *j, struct dynamic *l, struct diag *d)
 {
     json_int_t id, deadline;
     const char *guid_text, *text, *reason = NULL;
@@ -140,29 +141,34 @@ static int entries_from_json(json_t *filters, struct dynamic *l, struct diag *d)
     json_t *j;
     json_array_foreach(filters, i, j)
     {
-        int err = entry_from_json(j, l, d);
+        int err = snapshot_entry_parse(j, l, d);
         if (err < 0)
             return err;
     }
     return 0;
 }
 
-/* *ret_strange: why it does not tell what is in force, NULL if it does. */
+/* What a snapshot says of itself. */
+struct head {
+    bool ours; /* of this boot and namespace */
+    uint64_t generation, serial;
+};
+
 static int parse(const char *text, size_t len, const struct snapshot_origin *o, struct diag *d,
-                 struct dynamic *ret, const char **ret_strange)
+                 struct dynamic *ret, struct head *ret_head)
 {
     _cleanup_(json_decrefp) json_t *root = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
     _cleanup_(dynamic_done) struct dynamic l = {0};
     int format;
     const char *boot_id;
     json_int_t cookie, next_id, n_filters;
-    json_int_t generation = INT64_MAX; /* earlier builds did not write it */
+    json_int_t serial = 0, generation = INT64_MAX; /* earlier builds did not write them */
     json_t *filters;
     if (!root)
         return corrupt(d, "not JSON");
-    if (json_unpack(root, "{s:i, s:s, s:I, s?I, s:I, s:I, s:o}", "format", &format, "boot_id",
-                    &boot_id, "netns_cookie", &cookie, "generation", &generation, "next_id",
-                    &next_id, "n_filters", &n_filters, "filters", &filters) < 0)
+    if (json_unpack(root, "{s:i, s:s, s:I, s?I, s?I, s:I, s:I, s:o}", "format", &format, "boot_id",
+                    &boot_id, "netns_cookie", &cookie, "generation", &generation, "serial", &serial,
+                    "next_id", &next_id, "n_filters", &n_filters, "filters", &filters) < 0)
         return corrupt(d, "a member is missing");
     if (format != FORMAT)
         return corrupt(d, "unknown format");
@@ -176,9 +182,7 @@ static int parse(const char *text, size_t len, const struct snapshot_origin *o, 
     if (err < 0)
         return err;
     *ret = l;
-    *ret_strange = !ours ? "belongs to another boot or another namespace"
-                   : (uint64_t)generation < o->generation ? "is older than these"
-                                                          : NULL;
+    *ret_head = (struct head){ours, (uint64_t)generation, (uint64_t)serial};
     l = (struct dynamic){0};
     return 0;
 }
@@ -186,8 +190,8 @@ static int parse(const char *text, size_t len, const struct snapshot_origin *o, 
 int snapshot_parse(const char *text, size_t len, const struct snapshot_origin *o, struct diag *d,
                    struct dynamic *ret)
 {
-    const char *strange;
-    return parse(text, len, o, d, ret, &strange);
+    struct head head;
+    return parse(text, len, o, d, ret, &head);
 }
 
 int snapshot_write(const char *dir, const struct dynamic *l, const struct snapshot_origin *o,
@@ -212,6 +216,29 @@ static int not_here(const char *path, const char *why, struct diag *d)
     return err;
 }
 
+/* Why it does not tell what is in force, NULL if it does. */
+static const char *why_strange(const struct head *h, const struct snapshot_origin *o)
+{
+    if (!h->ours)
+        return "belongs to another boot or another namespace";
+    return h->generation < o->generation ? "is older than these" : NULL;
+}
+
+static int continue_with_journal(const char *dir, const struct snapshot_origin *o, struct diag *d,
+                                 struct dynamic *l, struct head *head)
+{
+    struct snapshot_origin continued = *o;
+    _cleanup_(json_decrefp) json_t *lines = NULL;
+    continued.serial = head->serial;
+    int err = journal_read(dir, &continued, &lines);
+    if (err == -EBADMSG)
+        return corrupt(d, "'" JOURNAL_NAME "' is damaged");
+    if (err < 0)
+        return diag_errno(d, err, "cannot read '%s/" JOURNAL_NAME "'", dir);
+    err = journal_apply(lines, d, l, &head->generation);
+    return err < 0 ? err : json_array_size(lines) > 0;
+}
+
 int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_exist, struct diag *d,
                   struct dynamic *ret)
 {
@@ -231,8 +258,10 @@ int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_ex
     if (err < 0)
         return diag_errno(d, err, "cannot read '%s'", path.s);
     _cleanup_(dynamic_done) struct dynamic l = {0};
-    const char *strange = NULL;
-    err = parse(text, len, o, d, &l, &strange);
+    struct head head = {.ours = false};
+    err = parse(text, len, o, d, &l, &head);
+    if (err == 0 && head.ours)
+        err = continue_with_journal(dir, o, d, &l, &head);
     if (err < 0 && d->code == DIAG_CORRUPT) {
         struct diag why = *d;
         err = diag_fail(d, why.code, "'%s': %s", path.s, why.message);
@@ -240,11 +269,12 @@ int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_ex
     }
     if (err < 0)
         return err;
+    const char *strange = why_strange(&head, o);
     if (strange && must_exist)
         return not_here(path.s, strange, d);
     *ret = l;
     l = (struct dynamic){0};
-    return 0;
+    return err;
 }
 
 /* An entry that is in `now` as it was. */
@@ -285,7 +315,7 @@ static int parse_before(json_t *root, const struct dynamic *now, struct diag *d,
     for (i = 0; err == 0 && i < json_array_size(before); i++) {
         j = json_array_get(before, i);
         err = json_is_integer(j) ? take_shared(now, json_integer_value(j), &l, d)
-                                 : entry_from_json(j, &l, d);
+                                 : snapshot_entry_parse(j, &l, d);
     }
     if (err < 0)
         return err;

@@ -10,6 +10,7 @@ enum { BOOT_ID_BYTES = 37, SNAPSHOT_BYTES_MAX = 256 * 1024 * 1024 };
 struct snapshot_origin {
     char boot_id[BOOT_ID_BYTES];
     uint64_t netns_cookie;
+    uint64_t serial;     /* of the write; what a journal continues (journal.h) */
     uint64_t generation; /* writing: the one that the layer is part of; reading: the one in force */
     const struct dynamic *before; /* writing: what the layer was, if the database decides whether
                                      the generation holds; NULL = it does */
@@ -25,12 +26,18 @@ _must_check_ int snapshot_print(const struct dynamic *l, const struct snapshot_o
 _must_check_ int snapshot_parse(const char *text, size_t len, const struct snapshot_origin *o,
                                 struct diag *d, struct dynamic *ret);
 
+/* One filter of it, as a line of the journal has it, too. Parsing appends to l, of which next_id is
+ * larger than all ids. */
+struct json_t;
+_must_check_ int snapshot_entry_print(const struct dynamic_entry *e, struct json_t **ret);
+_must_check_ int snapshot_entry_parse(struct json_t *j, struct dynamic *l, struct diag *d);
+
 #define SNAPSHOT_NAME "dynamic.json"
 _must_check_ int snapshot_write(const char *dir, const struct dynamic *l,
                                 const struct snapshot_origin *o, struct diag *d);
 /* must_exist: a missing file, or one of another origin or of an earlier generation, is an error
  * like a damaged one, because an image is in force that may hold dynamic blocks; else it gives an
- * empty layer. */
+ * empty layer. Lines of the journal are part of it. 1 if there are some, else 0. */
 _must_check_ int snapshot_read(const char *dir, const struct snapshot_origin *o, bool must_exist,
                                struct diag *d, struct dynamic *ret);
 /* The layer before the generation of the snapshot that snapshot_read() took as `now`, if it was

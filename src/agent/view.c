@@ -149,14 +149,6 @@ int view_filter(struct agent *a, const struct desired *x, size_t i, const struct
     return 0;
 }
 
-size_t find_guid(const struct desired *x, const struct guid *g)
-{
-    for (size_t i = 0; x && i < x->e.n; i++)
-        if (guid_cmp(&x->e.v[i].filter->guid, g) == 0)
-            return i;
-    return SIZE_MAX;
-}
-
 /* --- derived entries --- */
 /* Exemptions of policy.md 6 as filters. What the grammar has no words for (hop limit, classes
  * of addresses) stands in the rule's name. levels: bit per exemption level. */

@@ -9,8 +9,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/events.h"
+#include "apiclient/client.h"
 #include "base/limits.h"
 #include "daemon.h"
 
@@ -134,6 +136,15 @@ static bool announced_too_large(struct exchange *x)
     return text && strtoull(text, NULL, 10) > x->body_max;
 }
 
+static bool announces_text(struct exchange *x)
+{
+    const char *type =
+        MHD_lookup_connection_value(x->mhd, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_TYPE);
+    size_t n = strlen(API_TEXT_TYPE);
+
+    return type && strncasecmp(type, API_TEXT_TYPE, n) == 0 && strchr("; \t", type[n]);
+}
+
 /* Everything that can be decided before the body is here. */
 static void begin(struct exchange *x, const char *method, const char *url)
 {
@@ -151,7 +162,8 @@ static void begin(struct exchange *x, const char *method, const char *url)
         x->refused = true;
         return;
     }
-    if (r->route->body_max == 0)
+    r->text_body = route_takes_text(r) && announces_text(x);
+    if (r->route->body_max == 0 || r->text_body)
         (void)MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, take_query, x);
     else if (MHD_get_connection_values(x->mhd, MHD_GET_ARGUMENT_KIND, NULL, NULL) > 0) {
         (void)diag_fail(&r->diag, DIAG_USAGE, "this request takes its members in the body");
@@ -214,7 +226,7 @@ static void take_body(struct exchange *x, const char *data, size_t size)
         return;
     if (x->body_seen > x->body_max) {
         refuse_too_large(x);
-    } else if (array_reserve(&x->body, &x->body_cap, x->body_len + size, 1) < 0 ||
+    } else if (array_reserve(&x->body, &x->body_cap, x->body_len + size + 1, 1) < 0 ||
                (x->body_cap > BODY_ALWAYS_BYTES &&
                 s->body_bytes + (x->body_cap - before) >
                     (size_t)BODIES_MAX_FACTOR * LIMIT_API_BODY_BYTES)) {
@@ -225,6 +237,7 @@ static void take_body(struct exchange *x, const char *data, size_t size)
     if (!x->refused) {
         memcpy(x->body + x->body_len, data, size);
         x->body_len += size;
+        x->body[x->body_len] = '\0';
         return;
     }
     s->body_bytes -= x->body_cap;
@@ -246,7 +259,7 @@ static void run(struct exchange *x)
     if (x->refused)
         answer_diag(r);
     else
-        route_run(r, x->body, x->body_len);
+        route_run(r, x->body ? x->body : "", x->body_len);
     /* The text itself is not needed any more. What was made of it is, while a change waits: until
      * then it counts as before. */
     free(x->body);

@@ -166,6 +166,7 @@ static json_t *op_data(const struct agent_result *whole, const struct agent_op_r
                                .policies = op->policies,
                                .n_policies = op->n_policies};
 
+    memcpy(one.phase_ns, whole->phase_ns, sizeof(one.phase_ns));
     (void)snprintf(one.name, sizeof(one.name), "%s", op->name ? op->name : "");         /* fits */
     (void)snprintf(one.before, sizeof(one.before), "%s", op->before ? op->before : ""); /* fits */
     return change_data(op->kind, &one);

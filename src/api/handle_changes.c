@@ -111,6 +111,18 @@ static json_t *data_flushed(const struct agent_result *result)
                      api_text_json(result->name));
 }
 
+/* Microseconds of each part. */
+static json_t *phases(const struct agent_result *result)
+{
+    json_t *j = json_object();
+
+    for (unsigned p = 0; p < _AGENT_PHASE_MAX && j; p++)
+        if (json_object_set_new(j, agent_phase_name(p),
+                                json_integer((json_int_t)(result->phase_ns[p] / 1000))) < 0)
+            json_decrefp(&j);
+    return j;
+}
+
 static json_t *data_loaded(const struct agent_result *result)
 {
     json_t *list = json_array();
@@ -118,7 +130,7 @@ static json_t *data_loaded(const struct agent_result *result)
     for (size_t i = 0; i < result->n_policies && list; i++)
         if (json_array_append_new(list, json_policy_change(&result->policies[i])))
             json_decrefp(&list);
-    return json_pack("{s:o}", "policies", list);
+    return json_pack("{s:o, s:o}", "policies", list, "phases_us", phases(result));
 }
 
 static const struct agent_policy_change *first_policy(const struct agent_result *result)
@@ -147,9 +159,9 @@ static json_t *data_rolled_back(const struct agent_result *result)
 
 static json_t *data_assigned(const struct agent_result *result)
 {
-    return json_pack("{s:o, s:o, s:I, s:I}", "name", api_text_json(result->name), "before",
+    return json_pack("{s:o, s:o, s:I, s:I, s:o}", "name", api_text_json(result->name), "before",
                      api_text_json(result->before), "elapsed_ms", (json_int_t)result->elapsed_ms,
-                     "interfaces", (json_int_t)result->n_interfaces);
+                     "interfaces", (json_int_t)result->n_interfaces, "phases_us", phases(result));
 }
 
 static json_t *data_unassigned(const struct agent_result *result)

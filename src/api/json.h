@@ -19,6 +19,8 @@ json_t *json_filter_array(const struct agent_filters *l);
 json_t *json_exception_array(const struct agent_filters *l);
 json_t *json_warnings(const struct agent_warnings *w);
 json_t *json_status(const struct agent_status *s);
+/* Paths beside the hook, as a list. */
+json_t *json_beside(const struct beside *v, size_t n);
 json_t *json_explanation(const struct agent_explanation *x);
 json_t *json_flows(const struct agent_flows *l);
 json_t *json_policy_info(const struct agent_policy_info *p);

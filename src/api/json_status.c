@@ -28,11 +28,12 @@ static json_t *interface_json(const struct iface_status *i)
     const char *error = i->error ? strerrordesc_np(-i->error) : NULL;
     const char *profile = profile_name(i->profile ? i->profile : PROFILE_PUBLIC);
 
-    return json_pack("{s:o, s:I, s:s, s:s, s:b, s:b, s:o, s:o, s:o}", "name",
-                     api_text_json(i->name), "ifindex", (json_int_t)i->ifindex, "role",
-                     json_role_name(i->role), "profile", profile, "attached_in", i->attached_in,
-                     "attached_out", i->attached_out, "front_in", front_json(i->front[DIR_IN]),
-                     "front_out", front_json(i->front[DIR_OUT]), "error", api_text_json(error));
+    return json_pack(
+        "{s:o, s:I, s:s, s:s, s:o, s:b, s:b, s:o, s:o, s:o}", "name", api_text_json(i->name),
+        "ifindex", (json_int_t)i->ifindex, "role", json_role_name(i->role), "profile", profile,
+        "untested_kind", api_text_json(*i->untested ? i->untested : NULL), "attached_in",
+        i->attached_in, "attached_out", i->attached_out, "front_in", front_json(i->front[DIR_IN]),
+        "front_out", front_json(i->front[DIR_OUT]), "error", api_text_json(error));
 }
 
 /* "active": on every interface that is classified; "partial": not on all of them; "none": no
@@ -62,12 +63,12 @@ static json_t *enforcement_json(const struct agent_status *s)
         api_text_json(*s->guard.reason ? s->guard.reason : NULL), "interfaces", interfaces);
 }
 
-static json_t *beside_json(const struct agent_status *s)
+json_t *json_beside(const struct beside *v, size_t n)
 {
     _cleanup_json_ json_t *list = json_array();
 
-    for (size_t i = 0; i < s->n_beside; i++) {
-        const struct beside *b = &s->beside[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct beside *b = &v[i];
         char text[BESIDE_TEXT_BYTES];
 
         beside_text(b, text);
@@ -118,7 +119,7 @@ json_t *json_status(const struct agent_status *s)
         (json_int_t)s->flows.n[FLOW_IN_ANSWERED], "refused", (json_int_t)s->flows.refused);
 
     if (json_object_set_new(j, "enforcement", enforcement_json(s)) |
-        json_object_set_new(j, "beside", beside_json(s)) |
+        json_object_set_new(j, "beside", json_beside(s->beside, s->n_beside)) |
         json_object_set_new(j, "policy", policy) | json_object_set_new(j, "dynamic", dynamic) |
         json_object_set_new(j, "image", image) | json_object_set_new(j, "packets", packets) |
         json_object_set_new(j, "log", log) | json_object_set_new(j, "flows", flows))

@@ -216,6 +216,16 @@ int params_from_body(struct request *r, const char *body, size_t len)
     return params_from_object(r, r->body, r->route->params, &r->params);
 }
 
+int params_from_text(struct request *r, const char *text, size_t len)
+{
+    if (r->params.text[PARAM_TEXT])
+        return diag_fail(&r->diag, DIAG_USAGE, "parameter 'text' is given beside a text");
+    if (memchr(text, '\0', len))
+        return diag_fail(&r->diag, DIAG_USAGE, "NUL byte in the text");
+    r->params.text[PARAM_TEXT] = text;
+    return 0;
+}
+
 /* "1" and nothing at all set a flag, "0" does not. */
 static int take_query_flag(struct request *r, enum param p, const char *text)
 {

@@ -81,6 +81,7 @@ struct request {
     const struct route *route;
     char *capture[API_CAPTURES]; /* decoded, owned */
     struct api_params params;
+    bool text_body;    /* the body is the text itself, its parameters are in the query */
     json_t *body;      /* what params point into, owned */
     char **query_text; /* the same for a query: owned strings, n_query of them */
     size_t n_query;
@@ -110,6 +111,9 @@ void request_done(struct request *r);
 _must_check_ int route_find(struct request *r, const char *method, const char *path);
 /* Refuses whom r->right is not enough for. */
 _must_check_ int route_authorise(struct request *r);
+/* Whether the body may be the text itself. Policies can be large: as a JSON string they are
+ * escaped, unescaped and copied on the way. */
+bool route_takes_text(const struct request *r);
 /* Runs the route's handler with the complete request and writes whatever answer there is. */
 void route_run(struct request *r, const char *body, size_t body_len);
 /* Percent-decoding of one segment or value: owned text, or negative (bad escape, NUL, not
@@ -120,6 +124,8 @@ extern const size_t api_n_routes;
 
 /* --- params.c --- */
 _must_check_ int params_from_body(struct request *r, const char *body, size_t len);
+/* The body of r->text_body: text[len] is NUL, and it lives until the handler has returned. */
+_must_check_ int params_from_text(struct request *r, const char *text, size_t len);
 _must_check_ int params_from_query(struct request *r, const char *key, const char *value);
 _must_check_ int params_check(struct request *r);
 /* Members of one object into *p, which is empty: those of the mask, no others. */

@@ -177,14 +177,25 @@ int route_authorise(struct request *r)
     return -EPERM;
 }
 
+bool route_takes_text(const struct request *r)
+{
+    return r->route->origin == API_TEXT_FILE && r->route->params & PARAM_BIT(PARAM_TEXT);
+}
+
 void route_run(struct request *r, const char *body, size_t body_len)
 {
-    int e = r->route->body_max ? params_from_body(r, body, body_len) : 0;
+    int e = 0;
 
+    if (r->text_body)
+        e = params_from_text(r, body, body_len);
+    else if (r->route->body_max)
+        e = params_from_body(r, body, body_len);
     if (e == 0)
         e = params_check(r);
     if (e == 0)
         e = r->route->handle(r);
     if (e < 0)
         answer_diag(r);
+    if (r->text_body)
+        r->params.text[PARAM_TEXT] = NULL; /* the caller's */
 }

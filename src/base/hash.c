@@ -116,9 +116,8 @@ static size_t find_slot(const struct hash_table *t, uint64_t hash, const void *k
     return i;
 }
 
-static int grow(struct hash_table *t)
+static int resize(struct hash_table *t, size_t n)
 {
-    size_t n = t->n_slots * 2;
     struct slot *slots = calloc(n, sizeof(*slots));
     if (!slots)
         return -ENOMEM;
@@ -136,14 +135,28 @@ static int grow(struct hash_table *t)
     return 0;
 }
 
+/* At most three quarters are in use. */
+static bool is_full(const struct hash_table *t, size_t n_slots, size_t more)
+{
+    return (t->n_used + more) * 4 > n_slots * 3;
+}
+
+int hash_table_reserve(struct hash_table *t, size_t n)
+{
+    size_t slots = t->n_slots;
+    while (is_full(t, slots, n))
+        slots *= 2;
+    return slots > t->n_slots ? resize(t, slots) : 0;
+}
+
 int hash_table_put(struct hash_table *t, const void *key, size_t len, void *value)
 {
     uint64_t hash = siphash24(key, len, t->seed);
     size_t i = find_slot(t, hash, key, len);
     if (t->slots[i].value)
         return -EEXIST;
-    if ((t->n_used + 1) * 4 > t->n_slots * 3) {
-        int r = grow(t);
+    if (is_full(t, t->n_slots, 1)) {
+        int r = resize(t, t->n_slots * 2);
         if (r < 0)
             return r;
         i = find_slot(t, hash, key, len);

@@ -45,6 +45,16 @@ int strbuf_add_char(struct strbuf *b, char c)
     return strbuf_add_n(b, &c, 1);
 }
 
+int strbuf_add_number(struct strbuf *b, uint32_t n)
+{
+    char digits[10]; /* of UINT32_MAX */
+    size_t at = sizeof(digits);
+    do
+        digits[--at] = (char)('0' + n % 10);
+    while ((n /= 10) > 0);
+    return strbuf_add_n(b, digits + at, sizeof(digits) - at);
+}
+
 int strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap)
 {
     if (b->error < 0)

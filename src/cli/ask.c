@@ -185,3 +185,43 @@ int cli_ask(struct cli *c, const char *method, const char *target, json_t *body,
 
     return code < 0 ? cli_fail(c, &d) : code;
 }
+
+/* Strings, numbers and flags: requests with a text have no other members. */
+static int add_query(struct strbuf *target, json_t *members)
+{
+    const char *key;
+    json_t *value;
+
+    json_object_foreach(members, key, value)
+    {
+        char number[24] = "1"; /* of a flag */
+
+        if (json_is_integer(value))
+            (void)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
+                           json_integer_value(value)); /* fits */
+        if (api_target_add_query(target, key,
+                                 json_is_string(value) ? json_string_value(value) : number) < 0)
+            return -ENOMEM;
+    }
+    return 0;
+}
+
+int cli_ask_text(struct cli *c, const char *path, json_t *members, const struct cli_source *text,
+                 json_t **ret_doc)
+{
+    _cleanup_json_ json_t *owned = members;
+    _cleanup_(strbuf_done) struct strbuf target = STRBUF_INIT(CLI_TARGET_BYTES);
+    struct diag d;
+    int code;
+
+    if (strbuf_add(&target, path) < 0 || add_query(&target, owned) < 0)
+        cli_out_of_memory(); /* reason and names are shorter than the target may be */
+    code = ask(c,
+               &(struct api_request){.method = "POST",
+                                     .target = target.s,
+                                     .body = text->text,
+                                     .body_len = text->len,
+                                     .text = true},
+               /* print= */ true, &d, ret_doc);
+    return code < 0 ? cli_fail(c, &d) : code;
+}

@@ -12,7 +12,10 @@
 #include "cli/complete.h"
 #include "cli/context.h"
 
-enum { TIMEOUT_DEFAULT_MS = 10 * 1000 }; /* cli.md 1 */
+enum {
+    TIMEOUT_DEFAULT_MS = 10 * 1000, /* cli.md 1 */
+    TIMEOUT_SLOW_MS = 60 * 1000,    /* a policy may have a million filters */
+};
 
 static void cli_done(struct cli *c)
 {
@@ -183,6 +186,8 @@ static int dispatch(struct cli *c, int argc, char *const *argv)
     c->command = cli_command_find(c->args.words, c->args.n_words, &d, &n_verb);
     if (!c->command)
         return cli_fail(c, &d);
+    if (c->command->flags & CMD_SLOW && !c->args.given[OPT_TIMEOUT])
+        c->timeout_ms = TIMEOUT_SLOW_MS;
     c->words = c->args.words + n_verb;
     c->n_words = c->args.n_words - n_verb;
     if (c->args.given[OPT_HELP]) {

@@ -208,6 +208,52 @@ static void put_path(struct cli *c, const json_t *path)
     }
 }
 
+/* What reads or sends past the hook, the first few. */
+static void put_beside(struct cli *c, const json_t *list)
+{
+    enum { SHOWN = 5 };
+    const json_t *b;
+    size_t i;
+
+    json_array_foreach(list, i, b)
+    {
+        label(c, i ? "" : "beside");
+        if (i == SHOWN) {
+            (void)fprintf(c->env->out, "and %zu more, see: portward status --json\n",
+                          json_array_size(list) - i);
+            return;
+        }
+        cli_put(c, cli_str(b, "text"));
+        (void)fputc('\n', c->env->out);
+    }
+}
+
+/* What `keep state` remembers about the packet's flow, or would. */
+static void put_state(struct cli *c, const json_t *state, bool blocked)
+{
+    const char *filter = cli_str(state, "filter");
+    bool exists = json_is_true(json_object_get(state, "exists"));
+
+    if (!json_is_object(state))
+        return;
+    label(c, "state");
+    (void)fputs(!exists                                          ? "would be remembered in "
+                : json_is_true(json_object_get(state, "answer")) ? "answers a flow in "
+                                                                 : "of a flow in ",
+                c->env->out);
+    cli_put(c, cli_str(state, "table"));
+    if (*filter) {
+        (void)fputs(", permitted by ", c->env->out);
+        cli_put_styled(c, STYLE_ID, filter);
+    }
+    if (blocked && exists)
+        (void)fputs(json_is_true(json_object_get(state, "passes"))
+                        ? ": passes for that, whatever the verdict above"
+                        : ": does not pass for that",
+                    c->env->out);
+    (void)fputc('\n', c->env->out);
+}
+
 static void put_kernel(struct cli *c, const json_t *kernel)
 {
     if (!json_is_object(kernel))
@@ -283,7 +329,10 @@ int cmd_explain(struct cli *c)
         put_verdict(c, data);
         put_negotiation(c, data);
         put_candidates(c, data);
+        put_state(c, json_object_get(data, "state"),
+                  strcmp(cli_str(data, "verdict"), "block") == 0);
         put_path(c, json_object_get(data, "path"));
+        put_beside(c, json_object_get(json_object_get(data, "path"), "beside"));
         put_kernel(c, json_object_get(data, "kernel"));
         cli_report_warnings(c, doc);
     }

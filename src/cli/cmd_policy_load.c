@@ -46,7 +46,7 @@ int cmd_policy_load(struct cli *c)
     _cleanup_json_ json_t *doc = NULL;
     const char *name = c->args.value[OPT_NAME];
     size_t n_policies;
-    json_t *body;
+    json_t *members;
     int code = cli_text_read(c, c->words[0], &text);
 
     if (code)
@@ -62,12 +62,11 @@ int cmd_policy_load(struct cli *c)
     if (name && n_policies > 1)
         return cli_fail_usage(c, NULL, "--name is for a file with one policy, '%s' has %zu",
                               c->source.file, n_policies);
-    body = cli_change_body(c);
-    cli_set_string(body, "text", text.s);
+    members = cli_change_body(c);
     if (name)
-        cli_set_string(body, "name", name);
-    cli_set_flag(body, "replace", c->args.given[OPT_REPLACE]);
-    code = cli_ask(c, "POST", "/v1/policies", body, &doc);
+        cli_set_string(members, "name", name);
+    cli_set_flag(members, "replace", c->args.given[OPT_REPLACE]);
+    code = cli_ask_text(c, "/v1/policies", members, &c->source, &doc);
     if (code || c->json)
         return code;
     cli_report_warnings(c, doc);

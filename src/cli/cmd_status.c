@@ -67,6 +67,55 @@ static void put_guard(struct cli *c, const json_t *e)
     (void)fputc('\n', c->env->out);
 }
 
+/* Names of interfaces, the first few; none: false. */
+static bool put_names(struct cli *c, const json_t *interfaces, const char *key, const char *value,
+                      const char *before)
+{
+    enum { SHOWN = 6 };
+    const json_t *i;
+    size_t k, n = 0;
+
+    json_array_foreach(interfaces, k, i)
+    {
+        const char *has = cli_str(i, key);
+
+        if (strcmp(cli_str(i, "role"), "none") == 0 || (value ? strcmp(has, value) != 0 : !*has))
+            continue;
+        if (n < SHOWN) {
+            (void)fputs(n ? ", " : before, c->env->out);
+            cli_put(c, cli_str(i, "name"));
+            if (!value) {
+                (void)fputs(" (", c->env->out);
+                cli_put(c, has);
+                (void)fputc(')', c->env->out);
+            }
+        }
+        n++;
+    }
+    if (n > SHOWN)
+        (void)fprintf(c->env->out, " and %zu more", n - SHOWN);
+    return n > 0;
+}
+
+/* What the interfaces count as, and those of a kind that nobody has tried out. */
+static void put_interfaces(struct cli *c, const json_t *interfaces)
+{
+    static const char *const profiles[] = {"public", "private", "domain"};
+    bool any = false;
+
+    for (size_t p = 0; p < ARRAY_SIZE(profiles); p++) {
+        char before[32];
+
+        (void)snprintf(before, sizeof(before), any ? "; %s " : "profiles     %s ", profiles[p]);
+        any |= put_names(c, interfaces, "profile", profiles[p], before);
+    }
+    if (any)
+        (void)fputc('\n', c->env->out);
+    if (put_names(c, interfaces, "untested_kind", NULL, "untested     "))
+        (void)fputs(": filtered, but no test of this version sends packets through this kind\n",
+                    c->env->out);
+}
+
 static void put_policy(struct cli *c, const json_t *p)
 {
     const char *local = cli_str(p, "local"), *persistent = cli_str(p, "persistent");
@@ -178,6 +227,7 @@ static void show_status(struct cli *c, const json_t *doc)
                   (long long)cli_int(data, "netns_cookie", 0));
     put_enforcement(c, json_object_get(data, "enforcement"));
     put_guard(c, json_object_get(data, "enforcement"));
+    put_interfaces(c, json_object_get(json_object_get(data, "enforcement"), "interfaces"));
     put_beside(c, json_object_get(data, "beside"));
     put_policy(c, json_object_get(data, "policy"));
     put_dynamic(c, json_object_get(data, "dynamic"));

@@ -63,7 +63,7 @@ const struct cli_command cli_commands[] = {
      "    portward policy show A | portward policy load - --name B\n",
      "Changes packets only if the policy is assigned. After an error nothing is\n"
      "stored.\n",
-     OPTION_BIT(OPT_NAME) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES, 1, 1, cmd_policy_load},
+     OPTION_BIT(OPT_NAME) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES | CMD_SLOW, 1, 1, cmd_policy_load},
 
     {"policy save", "NAME FILE|-", "write a policy to a file that 'policy load' takes",
      "    portward policy save \"Block RPC Ports\" rpc.pw\n"
@@ -104,33 +104,33 @@ const struct cli_command cli_commands[] = {
      "Without @REV the revision before the current one; of a deleted policy,\n"
      "which it brings back, the last. If the policy is assigned, its filters\n"
      "change at once.\n",
-     0, CMD_MUTATES, 1, 1, cmd_policy_rollback},
+     0, CMD_MUTATES | CMD_SLOW, 1, 1, cmd_policy_rollback},
 
     {"policy assign", "NAME [--persistent]", "put a policy in force",
      "    portward policy assign \"Block RPC Ports\"\n",
      "It takes the place of the assigned one in one step, now and after a reboot.\n",
-     OPTION_BIT(OPT_PERSISTENT), CMD_MUTATES, 1, 1, cmd_policy_assign},
+     OPTION_BIT(OPT_PERSISTENT), CMD_MUTATES | CMD_SLOW, 1, 1, cmd_policy_assign},
 
     {"policy unassign", "[--persistent]", "take the assigned policy out of force",
      "    portward policy unassign\n"
      "    portward policy unassign -y\n",
-     "This opens what the policy blocked.\n", OPTION_BIT(OPT_PERSISTENT), CMD_MUTATES | CMD_ASKS, 0,
-     0, cmd_policy_unassign},
+     "This opens what the policy blocked.\n", OPTION_BIT(OPT_PERSISTENT),
+     CMD_MUTATES | CMD_SLOW | CMD_ASKS, 0, 0, cmd_policy_unassign},
 
     {"policy delete", "NAME", "delete a stored policy",
      "    portward policy delete \"Block RPC Ports\"\n", "Refused (5) while it is assigned.\n", 0,
-     CMD_MUTATES, 1, 1, cmd_policy_delete},
+     CMD_MUTATES | CMD_SLOW, 1, 1, cmd_policy_delete},
 
     {"rule add", "POLICY NAME FILTER [--create] [--replace]", "add a rule to a policy",
      "    portward rule add \"Block RPC Ports\" \"Block 135\" block in tcp port 135\n"
      "    portward rule add --create Web \"Allow HTTP\" permit in tcp port 80,443\n",
      "The filter begins with its action. An existing name with another filter is\n"
      "refused (5) unless --replace.\n",
-     OPTION_BIT(OPT_CREATE) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES, 3, -1, cmd_rule_add},
+     OPTION_BIT(OPT_CREATE) | OPTION_BIT(OPT_REPLACE), CMD_MUTATES | CMD_SLOW, 3, -1, cmd_rule_add},
 
     {"rule delete", "POLICY NAME", "delete a rule of a policy",
-     "    portward rule delete \"Block RPC Ports\" \"Block 135\"\n", "", 0, CMD_MUTATES, 2, 2,
-     cmd_rule_delete},
+     "    portward rule delete \"Block RPC Ports\" \"Block 135\"\n", "", 0, CMD_MUTATES | CMD_SLOW,
+     2, 2, cmd_rule_delete},
 
     {"explain", "PACKET [--live] [--expect VERDICT]", "say what decides a packet, and why",
      "    portward explain in tcp from 10.1.1.7 to me port 135\n"

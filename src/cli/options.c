@@ -19,7 +19,7 @@ static const struct cli_option options[_OPT_MAX] = {
     [OPT_NO_HEADER] = {"no-header", 0, NULL, false, false, SCOPE_ALL, "tables without header"},
     [OPT_UTC] = {"utc", 0, NULL, false, false, SCOPE_ALL, "times in UTC"},
     [OPT_TIMEOUT] = {"timeout", 0, "DUR", false, false, SCOPE_ALL,
-                     "how long to wait for the agent (10s)"},
+                     "longest wait for the agent (10s, policy 60s)"},
     [OPT_HELP] = {"help", 0, NULL, false, false, SCOPE_ALL, "this text"},
     [OPT_VERSION] = {"version", 0, NULL, false, false, SCOPE_ALL, "version of portward"},
     [OPT_REASON] = {"reason", 0, "TEXT", false, false, SCOPE_MUTATES,

@@ -23,9 +23,10 @@
 
 enum { FAM4, FAM6, N_FAMILIES };
 enum { N_PORTS = 65536 };
-/* Orders that stay free between two filters for those added in place: 2^20 filters and the gaps
- * fill 31 bits, UINT32_MAX is the order of derived entries. */
-enum { ORDER_GAP_BITS = 11 };
+/* Orders that stay free between two filters, and between two layers, for those added in place: 2^20
+ * filters and the gaps fill 31 bits, four layers the others; UINT32_MAX is the order of derived
+ * entries. */
+enum { ORDER_GAP_BITS = 11, ORDER_LAYER_BITS = 29 };
 enum { ORIGIN_DERIVED = 0xffffffff }; /* item.origin of failsafe and exemption entries */
 
 enum port_kind {

@@ -5,6 +5,7 @@
  * Invariant: what is left, and its order, is a pure function of the set of filters. */
 #include <errno.h>
 
+#include "base/sortkey.h"
 #include "build.h"
 
 /* Entries of one key in one group match the same packets, so all but the best are only reserve.
@@ -166,6 +167,63 @@ static void drop_covered(struct build *b, struct family_build *f)
     f->n_entries = n;
 }
 
+/* The words that cmp_key() compares, from the last one to the first. */
+static uint64_t key_word(const struct entry *e, unsigned word)
+{
+    const uint64_t words[] = {
+        e->b_lo, e->b_hi, e->hi,
+        e->a_lo, e->a_hi, (uint64_t)e->group << 16 | (uint64_t)e->src_len << 8 | e->dst_len,
+    };
+    return words[word];
+}
+
+enum { KEY_WORDS = 6 };
+
+/* Order of the entries by key, equal keys in any order. Words that are the same in all are left
+ * out. */
+static int order_by_key(const struct family_build *f, struct sort_key *order)
+{
+    uint64_t differs[KEY_WORDS] = {0};
+    int r = 0;
+    for (uint32_t i = 0; i < f->n_entries; i++) {
+        order[i].index = i;
+        for (unsigned w = 0; w < KEY_WORDS; w++)
+            differs[w] |= key_word(&f->entries[i], w) ^ key_word(&f->entries[0], w);
+    }
+    for (unsigned w = 0; r == 0 && w < KEY_WORDS; w++) {
+        if (differs[w] == 0)
+            continue;
+        for (size_t i = 0; i < f->n_entries; i++)
+            order[i].key = key_word(&f->entries[order[i].index], w);
+        r = sort_keys(order, f->n_entries);
+    }
+    return r;
+}
+
+/* By cmp_entry(). Most keys are there once, so that comparing is left for few. */
+static int sort_entries(struct family_build *f)
+{
+    size_t n = f->n_entries;
+    _cleanup_free_ struct sort_key *order = malloc((n + 1) * sizeof(*order));
+    _cleanup_free_ struct entry *sorted = malloc((n + 1) * sizeof(*sorted));
+    if (!order || !sorted)
+        return -ENOMEM;
+    int r = order_by_key(f, order);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = f->entries[order[i].index];
+    for (size_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && cmp_key(&sorted[from], &sorted[to]) == 0;)
+            to++;
+        if (to - from > 1)
+            qsort(&sorted[from], to - from, sizeof(*sorted), cmp_entry);
+    }
+    free(f->entries);
+    f->entries = TAKE_PTR(sorted);
+    return 0;
+}
+
 int entries_build(struct build *b, unsigned fam)
 {
     struct family_build *f = &b->fam[fam];
@@ -183,7 +241,9 @@ int entries_build(struct build *b, unsigned fam)
         if (b->items[i].family == fam)
             f->n_entries += emit(b, &b->items[i], f->entries + f->n_entries);
     }
-    qsort(f->entries, f->n_entries, sizeof(*f->entries), cmp_entry);
+    int r = sort_entries(f);
+    if (r < 0)
+        return r;
     drop_covered(b, f);
     b->stats.n_entries[fam] = (uint32_t)f->n_entries;
     return 0;

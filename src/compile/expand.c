@@ -4,9 +4,11 @@
  * lists, address ranges, both families) and of what the settings and the host derive: failsafe
  * entries (policy.md 3), the level's exemptions and the DHCP client entries (policy.md 6).
  * Invariant: an item's weight is the weight of what was written, not of the part that it is. */
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
+#include "base/sortkey.h"
 #include "build.h"
 #include "derive.h"
 
@@ -155,6 +157,9 @@ static int add_derived(void *arg, const struct derived *x)
 
 /* --- effective filters --- */
 
+enum { LAYER_BITS = 2 };
+_Static_assert(_LAYER_MAX <= 1 << LAYER_BITS, "layers fit");
+
 struct rank {
     struct guid guid;
     uint32_t layer, counter_id, index;
@@ -169,6 +174,35 @@ static int cmp_rank(const void *pa, const void *pb)
     if (c != 0)
         return c;
     return a->counter_id < b->counter_id ? -1 : a->counter_id > b->counter_id;
+}
+
+/* By cmp_rank(). GUIDs are random, so that their first bits mostly decide. */
+static int sort_ranks(struct rank *rank, size_t n)
+{
+    _cleanup_free_ struct sort_key *order = malloc((n + 1) * sizeof(*order));
+    _cleanup_free_ struct rank *copy = malloc((n + 1) * sizeof(*copy));
+    if (!order || !copy)
+        return -ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t first;
+        memcpy(&first, rank[i].guid.b, sizeof(first));
+        first = be64toh(first) >> LAYER_BITS;
+        order[i] =
+            (struct sort_key){(uint64_t)rank[i].layer << (64 - LAYER_BITS) | first, (uint32_t)i};
+    }
+    int r = sort_keys(order, n);
+    if (r < 0)
+        return r;
+    memcpy(copy, rank, n * sizeof(*copy));
+    for (size_t i = 0; i < n; i++)
+        rank[i] = copy[order[i].index];
+    for (size_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && order[to].key == order[from].key;)
+            to++;
+        if (to - from > 1)
+            qsort(&rank[from], to - from, sizeof(*rank), cmp_rank);
+    }
+    return 0;
 }
 
 /* Rank by layer, then GUID, with gaps for filters that are added in place (patch.c). Filters
@@ -187,12 +221,15 @@ static int rank_filters(struct build *b)
                                 .counter_id = ef->counter_id,
                                 .index = (uint32_t)i};
     }
-    qsort(rank, n, sizeof(*rank), cmp_rank);
+    int r = sort_ranks(rank, n);
+    if (r < 0)
+        return r;
     uint32_t number = 0;
     for (size_t i = 0; i < n; i++) {
         if (i > 0 && cmp_rank(&rank[i - 1], &rank[i]) != 0)
             number = (uint32_t)i;
-        b->order[rank[i].index] = (number + 1) << ORDER_GAP_BITS;
+        b->order[rank[i].index] =
+            ((number + 1) << ORDER_GAP_BITS) + (rank[i].layer << ORDER_LAYER_BITS);
     }
     return 0;
 }

@@ -20,12 +20,12 @@ _Static_assert(offsetof(struct img_slot6, hi) == SLOT6_HI * WORD, "word of hi");
 
 /* --- the image as words --- */
 
-static void *line_of(const struct patcher *p, uint32_t line)
+static const void *line_of(const struct image_patcher *p, uint32_t line)
 {
-    return (uint8_t *)p->img->lines + (size_t)line * IMG_LINE_BYTES;
+    return (const uint8_t *)p->img->lines + (size_t)line * IMG_LINE_BYTES;
 }
 
-const struct img_header *patch_header(const struct patcher *p)
+const struct img_header *patch_header(const struct image_patcher *p)
 {
     return line_of(p, IMG_HEADER_LINE);
 }
@@ -35,29 +35,71 @@ static uint32_t family_line(unsigned fam)
     return fam == FAM4 ? IMG_FAMILY4_LINE : IMG_FAMILY6_LINE;
 }
 
-static const struct img_family *family(const struct patcher *p, unsigned fam)
+static const struct img_family *family(const struct image_patcher *p, unsigned fam)
 {
     return line_of(p, family_line(fam));
 }
 
-static int put(struct patcher *p, uint32_t word, uint64_t value)
+/* Place of a word among those stored, or the free one where it belongs. At most half are used. */
+static uint32_t pending_at(const struct image_patcher *p, uint32_t word)
+{
+    uint32_t i = word * 0x9e3779b1U >> 20;
+    _Static_assert(PENDING == 1 << 12, "bits of the hash");
+    while (p->pending[i].word != 0 && p->pending[i].word != word + 1)
+        i = (i + 1) % PENDING;
+    return i;
+}
+
+static uint64_t get(const struct image_patcher *p, uint32_t word)
+{
+    const struct pending *w = &p->pending[pending_at(p, word)];
+    uint64_t value;
+    if (w->word != 0)
+        return p->out->v[w->at].value;
+    memcpy(&value, (const uint8_t *)p->img->lines + (size_t)word * WORD, WORD);
+    return value;
+}
+
+void patch_get(const struct image_patcher *p, uint32_t at, void *part, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t value = get(p, at + i);
+        memcpy((uint8_t *)part + (size_t)i * WORD, &value, WORD);
+    }
+}
+
+void patch_forget(struct image_patcher *p)
+{
+    if (p->out->n > PENDING / 64) {
+        memset(p->pending, 0, sizeof(p->pending));
+        return;
+    }
+    /* A word may stand behind others that are cleared first: all up to the next free one go. */
+    for (size_t k = 0; k < p->out->n; k++) {
+        uint32_t i = p->out->v[k].word * 0x9e3779b1U >> 20;
+        for (; p->pending[i].word != 0; i = (i + 1) % PENDING)
+            p->pending[i].word = 0;
+    }
+}
+
+static int put(struct image_patcher *p, uint32_t word, uint64_t value)
 {
     struct image_patch *o = p->out;
-    uint8_t *at = (uint8_t *)p->img->lines + (size_t)word * WORD;
-    uint64_t before;
-    memcpy(&before, at, WORD);
+    uint64_t before = get(p, word);
     if (before == value)
         return 0;
+    if (o->n >= PATCH_STORES)
+        return -EAGAIN;
     int r = array_reserve(&o->v, &o->cap, o->n + 1, sizeof(*o->v));
     if (r < 0)
         return r;
-    memcpy(at, &value, WORD);
+    p->pending[pending_at(p, word)] = (struct pending){.word = word + 1, .at = (uint32_t)o->n};
     o->v[o->n++] = (struct image_store){.word = word, .value = value, .before = before};
     return 0;
 }
 
 /* Words [first, first + n) of a part that begins at `word`. */
-int patch_put(struct patcher *p, uint32_t word, const void *part, uint32_t first, uint32_t n)
+int patch_put(struct image_patcher *p, uint32_t word, const void *part, uint32_t first, uint32_t n)
 {
     int r = 0;
     for (uint32_t i = first; i < first + n && r == 0; i++) {
@@ -68,12 +110,12 @@ int patch_put(struct patcher *p, uint32_t word, const void *part, uint32_t first
     return r;
 }
 
-static int set_bit(struct patcher *p, uint32_t off, uint32_t index, unsigned group)
+static int set_bit(struct image_patcher *p, uint32_t off, uint32_t index, unsigned group)
 {
     if (off == 0) /* this dimension prunes nothing */
         return 0;
-    const __u64 *words = line_of(p, off);
-    return put(p, off * WORDS_PER_LINE + index, words[index] | 1ULL << group);
+    uint32_t word = off * WORDS_PER_LINE + index;
+    return put(p, word, get(p, word) | 1ULL << group);
 }
 
 /* --- where an entry belongs --- */
@@ -112,7 +154,7 @@ static bool group_is(const struct img_family *f, unsigned fam, const struct img_
            !(f->me[1] & bit) == s.dst_me;
 }
 
-static int find_group(const struct patcher *p, unsigned fam, struct shape s, uint8_t *ret)
+static int find_group(const struct image_patcher *p, unsigned fam, struct shape s, uint8_t *ret)
 {
     const struct img_family *f = family(p, fam);
     const struct img_group *groups = line_of(p, f->groups_off);
@@ -126,21 +168,21 @@ static int find_group(const struct patcher *p, unsigned fam, struct shape s, uin
     return -EAGAIN;
 }
 
-static const struct img_port *ports_of(const struct patcher *p, bool destination)
+static const struct img_port *ports_of(const struct image_patcher *p, bool destination)
 {
     uint32_t off = destination ? patch_header(p)->dport_off : patch_header(p)->sport_off;
     return off == 0 ? NULL : line_of(p, off);
 }
 
 /* The value of the port field in the key; of a range, that of its first interval. */
-static uint32_t key_value(const struct patcher *p, bool destination, uint8_t kind,
+static uint32_t key_value(const struct image_patcher *p, bool destination, uint8_t kind,
                           struct port_range r)
 {
     const struct img_port *ports = ports_of(p, destination);
     return kind == PORTS_RANGE && ports ? ports[r.first].interval : r.first;
 }
 
-int spot_make(const struct patcher *p, const struct item *it, struct spot *ret)
+int spot_make(const struct image_patcher *p, const struct item *it, struct spot *ret)
 {
     uint8_t group;
     int r = find_group(p, it->family, it->shape, &group);
@@ -159,7 +201,7 @@ int spot_make(const struct patcher *p, const struct item *it, struct spot *ret)
     return 0;
 }
 
-static bool is_one_interval(const struct patcher *p, bool destination, uint8_t kind,
+static bool is_one_interval(const struct image_patcher *p, bool destination, uint8_t kind,
                             struct port_range r)
 {
     const struct img_port *ports = ports_of(p, destination);
@@ -173,7 +215,7 @@ static bool is_one_interval(const struct patcher *p, bool destination, uint8_t k
            (r.last == UINT16_MAX || ports[r.last + 1].interval != number);
 }
 
-bool spot_is_single(const struct patcher *p, const struct item *it)
+bool spot_is_single(const struct image_patcher *p, const struct item *it)
 {
     return is_one_interval(p, false, it->shape.sport, it->sport) &&
            is_one_interval(p, true, it->shape.dport, it->dport);
@@ -185,37 +227,52 @@ static unsigned slots_per_line(const struct spot *s)
                           : IMG_LINE_BYTES / sizeof(struct img_slot6);
 }
 
-static uint64_t slot_hi(const struct patcher *p, const struct spot *s, uint32_t slot)
+static uint32_t slot_words(const struct spot *s)
 {
-    const void *slots = line_of(p, family(p, s->fam)->slots_off);
-    return s->fam == FAM4 ? ((const struct img_slot4 *)slots)[slot].hi
-                          : ((const struct img_slot6 *)slots)[slot].hi;
+    return WORDS_PER_LINE / slots_per_line(s);
 }
 
-static bool slot_has_key(const struct patcher *p, const struct spot *s, uint32_t slot)
+/* First word of a slot, and of its rule. */
+static uint32_t slot_at(const struct image_patcher *p, const struct spot *s, uint32_t slot)
 {
-    const void *slots = line_of(p, family(p, s->fam)->slots_off);
+    return family(p, s->fam)->slots_off * WORDS_PER_LINE + slot * slot_words(s);
+}
+
+static uint32_t rule_at(const struct image_patcher *p, const struct spot *s, uint32_t slot)
+{
+    return family(p, s->fam)->rules_off * WORDS_PER_LINE + slot * slot_words(s);
+}
+
+static uint64_t slot_hi(const struct image_patcher *p, const struct spot *s, uint32_t slot)
+{
+    return get(p, slot_at(p, s, slot) + (s->fam == FAM4 ? SLOT4_HI : SLOT6_HI));
+}
+
+static bool slot_has_key(const struct image_patcher *p, const struct spot *s, uint32_t slot)
+{
     if ((slot_hi(p, s, slot) & IMG_HI_KEY) != s->e.hi)
         return false;
     if (s->fam == FAM4)
-        return ((const struct img_slot4 *)slots)[slot].lo == s->e.a_lo;
-    const struct img_slot6 *six = (const struct img_slot6 *)slots + slot;
-    const struct img_rule6 *rule =
-        (const struct img_rule6 *)line_of(p, family(p, s->fam)->rules_off) + slot;
-    return six->addr_hi == s->e.a_hi && six->addr_lo == s->e.a_lo && six->other_fp == s->print &&
-           rule->other_hi == s->e.b_hi && rule->other_lo == s->e.b_lo;
+        return get(p, slot_at(p, s, slot)) == s->e.a_lo;
+    struct img_slot6 six;
+    struct img_rule6 rule;
+    patch_get(p, slot_at(p, s, slot), &six, sizeof(six) / WORD);
+    patch_get(p, rule_at(p, s, slot), &rule, sizeof(rule) / WORD);
+    return six.addr_hi == s->e.a_hi && six.addr_lo == s->e.a_lo && six.other_fp == s->print &&
+           rule.other_hi == s->e.b_hi && rule.other_lo == s->e.b_lo;
 }
 
-struct img_rule4 spot_rule(const struct patcher *p, const struct spot *s, uint32_t slot)
+/* Both kinds of rule begin alike. */
+struct img_rule4 spot_rule(const struct image_patcher *p, const struct spot *s, uint32_t slot)
 {
-    const void *rules = line_of(p, family(p, s->fam)->rules_off);
-    if (s->fam == FAM4)
-        return ((const struct img_rule4 *)rules)[slot];
-    const struct img_rule6 *rule = (const struct img_rule6 *)rules + slot;
-    return (struct img_rule4){rule->counter_id, rule->order, rule->deadline_ns};
+    struct img_rule4 rule;
+    patch_get(p, rule_at(p, s, slot), &rule, sizeof(rule) / WORD);
+    return rule;
 }
+_Static_assert(offsetof(struct img_rule6, deadline_ns) == offsetof(struct img_rule4, deadline_ns),
+               "both kinds of rule begin alike");
 
-static uint32_t chain_slot(const struct patcher *p, const struct spot *s, unsigned i)
+static uint32_t chain_slot(const struct image_patcher *p, const struct spot *s, unsigned i)
 {
     unsigned n = slots_per_line(s);
     uint32_t line = (uint32_t)(s->hash + i / n) & family(p, s->fam)->slots_mask;
@@ -223,7 +280,7 @@ static uint32_t chain_slot(const struct patcher *p, const struct spot *s, unsign
 }
 
 /* The end of the chain, or a deleted slot of the same key. */
-static int find_room(const struct patcher *p, const struct spot *s, uint32_t *ret_slot)
+static int find_room(const struct image_patcher *p, const struct spot *s, uint32_t *ret_slot)
 {
     for (unsigned i = 0; i < PATCH_LINES * slots_per_line(s); i++) {
         uint32_t slot = chain_slot(p, s, i);
@@ -245,17 +302,17 @@ static bool is_tuple_of(__u64 tuple, const struct entry *e)
 
 /* The slot in which the entry is now. The deadline of a block may have changed since it was
  * written, since no verdict depends on it; the counter says whose slot it is. */
-int spot_find(const struct patcher *p, const struct spot *s, uint32_t *ret_slot)
+int spot_find(const struct image_patcher *p, const struct spot *s, uint32_t *ret_slot)
 {
-    const __u64 *tuples = line_of(p, family(p, s->fam)->tuples_off);
+    uint32_t tuples = family(p, s->fam)->tuples_off * WORDS_PER_LINE;
     for (unsigned i = 0; i < IMG_PROBES * slots_per_line(s); i++) {
         uint32_t slot = chain_slot(p, s, i);
         uint64_t hi = slot_hi(p, s, slot);
         if (IMG_META_ACTION(hi) == 0)
             return -EAGAIN;
         if (IMG_META_TUPLE(hi) != IMG_TUPLE_DELETED &&
-            is_tuple_of(tuples[IMG_META_TUPLE(hi)], &s->e) && slot_has_key(p, s, slot) &&
-            spot_rule(p, s, slot).counter_id == s->e.counter_id) {
+            is_tuple_of(get(p, tuples + (uint32_t)IMG_META_TUPLE(hi)), &s->e) &&
+            slot_has_key(p, s, slot) && spot_rule(p, s, slot).counter_id == s->e.counter_id) {
             *ret_slot = slot;
             return 0;
         }
@@ -265,14 +322,17 @@ int spot_find(const struct patcher *p, const struct spot *s, uint32_t *ret_slot)
 
 /* --- adding --- */
 
-/* Number of the tuple; a new one takes a word that is left in the last line. */
-static int take_tuple(struct patcher *p, struct spot *s)
+/* Number of the tuple; a new one takes a word that is left in the last line. Those of the image do
+ * not change. */
+static int take_tuple(struct image_patcher *p, struct spot *s)
 {
-    struct img_family f = *family(p, s->fam);
-    const __u64 *tuples = line_of(p, f.tuples_off);
+    struct img_family f;
+    uint32_t n_have = family(p, s->fam)->n_tuples;
+    const __u64 *have = line_of(p, family(p, s->fam)->tuples_off);
     __u64 want = entry_tuple(&s->e);
+    patch_get(p, family_line(s->fam) * WORDS_PER_LINE, &f, sizeof(f) / WORD);
     for (uint32_t t = 0; t < f.n_tuples; t++) {
-        if (tuples[t] == want) {
+        if ((t < n_have ? have[t] : get(p, f.tuples_off * WORDS_PER_LINE + t)) == want) {
             s->e.tuple = (uint16_t)t;
             return 0;
         }
@@ -287,34 +347,32 @@ static int take_tuple(struct patcher *p, struct spot *s)
 }
 
 /* A lookup stops at the first group that is too light: none before this one may be. */
-static int raise_groups(struct patcher *p, const struct spot *s)
+static int raise_groups(struct image_patcher *p, const struct spot *s)
 {
     uint32_t off = family(p, s->fam)->groups_off;
-    const struct img_group *groups = line_of(p, off);
     uint64_t w = IMG_W(s->e.tier, s->e.weight);
     int r = 0;
     for (unsigned g = 0; g <= s->e.group && r == 0; g++) {
-        if (groups[g].maxw < w)
-            r = put(p, (off + g) * WORDS_PER_LINE + offsetof(struct img_group, maxw) / WORD, w);
+        uint32_t maxw =
+            (off + g) * WORDS_PER_LINE + (uint32_t)offsetof(struct img_group, maxw) / WORD;
+        if (get(p, maxw) < w)
+            r = put(p, maxw, w);
     }
     return r;
 }
 
-static int put_slot4(struct patcher *p, const struct spot *s, uint32_t slot, uint64_t hi)
+static int put_slot4(struct image_patcher *p, const struct spot *s, uint32_t slot, uint64_t hi)
 {
-    const struct img_family *f = family(p, s->fam);
     struct img_rule4 rule = {s->e.counter_id, s->e.order, s->e.deadline_ns};
-    uint32_t words = sizeof(struct img_slot4) / WORD;
-    uint32_t at = f->slots_off * WORDS_PER_LINE + slot * words;
-    int r = patch_put(p, f->rules_off * WORDS_PER_LINE + slot * words, &rule, 0, words);
+    uint32_t at = slot_at(p, s, slot);
+    int r = patch_put(p, rule_at(p, s, slot), &rule, 0, sizeof(rule) / WORD);
     if (r == 0)
         r = put(p, at, s->e.a_lo);
     return r < 0 ? r : put(p, at + SLOT4_HI, hi);
 }
 
-static int put_slot6(struct patcher *p, const struct spot *s, uint32_t slot, uint64_t hi)
+static int put_slot6(struct image_patcher *p, const struct spot *s, uint32_t slot, uint64_t hi)
 {
-    const struct img_family *f = family(p, s->fam);
     struct img_rule6 rule = {.counter_id = s->e.counter_id,
                              .order = s->e.order,
                              .deadline_ns = s->e.deadline_ns,
@@ -322,9 +380,8 @@ static int put_slot6(struct patcher *p, const struct spot *s, uint32_t slot, uin
                              .other_lo = s->e.b_lo};
     struct img_slot6 six = {
         .addr_hi = s->e.a_hi, .addr_lo = s->e.a_lo, .hi = hi, .other_fp = s->print};
-    uint32_t words = sizeof(struct img_slot6) / WORD;
-    uint32_t at = f->slots_off * WORDS_PER_LINE + slot * words;
-    int r = patch_put(p, f->rules_off * WORDS_PER_LINE + slot * words, &rule, 0, words);
+    uint32_t words = slot_words(s), at = slot_at(p, s, slot);
+    int r = patch_put(p, rule_at(p, s, slot), &rule, 0, words);
     if (r == 0)
         r = patch_put(p, at, &six, 0, SLOT6_HI);
     if (r == 0)
@@ -332,7 +389,7 @@ static int put_slot6(struct patcher *p, const struct spot *s, uint32_t slot, uin
     return r < 0 ? r : put(p, at + SLOT6_HI, hi);
 }
 
-static int set_address_bits(struct patcher *p, const struct spot *s, bool destination)
+static int set_address_bits(struct image_patcher *p, const struct spot *s, bool destination)
 {
     const struct img_family *f = family(p, s->fam);
     uint32_t off = destination ? f->dst_off : f->src_off;
@@ -351,7 +408,7 @@ static int set_address_bits(struct patcher *p, const struct spot *s, bool destin
     return r;
 }
 
-static int set_port_bits(struct patcher *p, const struct spot *s, bool destination)
+static int set_port_bits(struct image_patcher *p, const struct spot *s, bool destination)
 {
     const struct img_family *f = family(p, s->fam);
     const struct img_port *ports = ports_of(p, destination);
@@ -364,13 +421,15 @@ static int set_port_bits(struct patcher *p, const struct spot *s, bool destinati
         return set_bit(p, off, IMG_CLASS_ICMP, s->e.group);
     int err = ports ? 0 : -EAGAIN;
     for (uint32_t port = r.first; port <= r.last && err == 0; port++)
-        err = set_bit(p, off, ports[port].class, s->e.group);
+        if (port == r.first || ports[port].class != ports[port - 1].class)
+            err = set_bit(p, off, ports[port].class, s->e.group);
     return err;
 }
 
-static int set_pruning(struct patcher *p, const struct spot *s)
+static int set_pruning(struct image_patcher *p, const struct spot *s)
 {
-    struct img_family f = *family(p, s->fam);
+    struct img_family f;
+    patch_get(p, family_line(s->fam) * WORDS_PER_LINE, &f, sizeof(f) / WORD);
     int r = set_address_bits(p, s, false);
     if (r == 0)
         r = set_address_bits(p, s, true);
@@ -407,14 +466,14 @@ static struct packet corner(const struct spot *s, bool high)
     return p;
 }
 
-static bool is_found(const struct patcher *p, const struct spot *s)
+bool spot_is_found(const struct image *img, const struct spot *s)
 {
     struct packet low = corner(s, false), high = corner(s, true);
     unsigned me = (unsigned)s->it.shape.src_me | (unsigned)s->it.shape.dst_me << 1;
-    return image_has_entry(p->img, &low, &high, me, &s->e);
+    return image_has_entry(img, &low, &high, me, &s->e);
 }
 
-int spot_add(struct patcher *p, struct spot *s)
+int spot_add(struct image_patcher *p, struct spot *s)
 {
     uint32_t slot;
     int r = find_room(p, s, &slot);
@@ -429,21 +488,19 @@ int spot_add(struct patcher *p, struct spot *s)
     if (r == 0)
         r = set_pruning(p, s);
     p->n_entries++;
-    return r < 0 ? r : is_found(p, s) ? 0 : -EAGAIN;
+    return r;
 }
 
 /* --- deleting --- */
 
 /* losers: an entry that others cover has no slot. */
-int spot_delete(struct patcher *p, const struct spot *s, bool losers)
+int spot_delete(struct image_patcher *p, const struct spot *s, bool losers)
 {
     uint32_t slot;
     int r = spot_find(p, s, &slot);
     if (r < 0)
         return losers ? 0 : r;
-    uint32_t words = WORDS_PER_LINE / slots_per_line(s);
-    uint32_t at = family(p, s->fam)->slots_off * WORDS_PER_LINE + slot * words +
-                  (s->fam == FAM4 ? SLOT4_HI : SLOT6_HI);
+    uint32_t at = slot_at(p, s, slot) + (s->fam == FAM4 ? SLOT4_HI : SLOT6_HI);
     uint64_t hi = s->e.hi | IMG_META(IMG_TUPLE_DELETED, 0, 0, s->e.weight & 3);
     p->n_entries--;
     return put(p, at, hi);

@@ -16,26 +16,42 @@ struct spot {
     uint64_t hash, print;
 };
 
-struct patcher {
-    struct image *img;
+/* Words that are stored and not yet in the image: what is read must be what will be there. */
+struct pending {
+    uint32_t word; /* + 1, 0 = free */
+    uint32_t at;   /* of the last store, in image_patch.v */
+};
+enum { PENDING = 2 * PATCH_STORES };
+
+struct image_patcher {
+    const struct image *img;
     struct image_patch *out;
-    struct build *b; /* expands filters; the rest of it is not used */
+    struct build b; /* expands filters; the rest of it is not used */
+    struct effective e;
     struct spot *spots;
     size_t n_spots, cap_spots;
     int64_t n_entries;
+    struct pending pending[PENDING];
 };
 
-const struct img_header *patch_header(const struct patcher *p);
+/* What does not change with a patch. */
+const struct img_header *patch_header(const struct image_patcher *p);
 /* Words [first, first + n) of a part that begins at word `at` of the image: stores what differs. */
-_must_check_ int patch_put(struct patcher *p, uint32_t at, const void *part, uint32_t first,
+_must_check_ int patch_put(struct image_patcher *p, uint32_t at, const void *part, uint32_t first,
                            uint32_t n);
+/* n words from `at` on, as they will be after the stores. */
+void patch_get(const struct image_patcher *p, uint32_t at, void *part, uint32_t n);
+/* Forgets the stores: those of p->out have been taken over. */
+void patch_forget(struct image_patcher *p);
 /* A range may be several intervals: the spot is that of the first one. */
-_must_check_ int spot_make(const struct patcher *p, const struct item *it, struct spot *ret);
+_must_check_ int spot_make(const struct image_patcher *p, const struct item *it, struct spot *ret);
 /* Is the item one entry? Copies count against a limit of the whole policy. */
-bool spot_is_single(const struct patcher *p, const struct item *it);
+bool spot_is_single(const struct image_patcher *p, const struct item *it);
 /* The slot in which the entry is now. */
-_must_check_ int spot_find(const struct patcher *p, const struct spot *s, uint32_t *ret_slot);
-struct img_rule4 spot_rule(const struct patcher *p, const struct spot *s, uint32_t slot);
-_must_check_ int spot_add(struct patcher *p, struct spot *s);
+_must_check_ int spot_find(const struct image_patcher *p, const struct spot *s, uint32_t *ret_slot);
+struct img_rule4 spot_rule(const struct image_patcher *p, const struct spot *s, uint32_t slot);
+_must_check_ int spot_add(struct image_patcher *p, struct spot *s);
 /* losers: an entry that others cover has no slot. */
-_must_check_ int spot_delete(struct patcher *p, const struct spot *s, bool losers);
+/* A lookup in the image, after the stores, finds it. */
+bool spot_is_found(const struct image *img, const struct spot *s);
+_must_check_ int spot_delete(struct image_patcher *p, const struct spot *s, bool losers);

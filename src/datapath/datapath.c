@@ -5,6 +5,7 @@
 #include "datapath/datapath.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "images.h"
 #include "internal.h"
@@ -30,9 +31,11 @@ static void release(struct datapath *dp)
     dp->worker = worker_free(dp->worker);
     log_close(dp);
     dp->rtnl = rtnl_close(dp->rtnl);
+    localexact_close(&dp->exact);
     dp->attach = attach_free(dp->attach);
     dp->guard = guard_free(dp->guard);
     close_p(&dp->candidate_fd);
+    inplace_forget(dp);
     counters_done(&dp->counters);
     set_done(&dp->set);
 }
@@ -112,8 +115,11 @@ static int open_hooks(struct datapath *dp, enum hook_mode hook, struct diag *d)
 
 static int open_host(struct datapath *dp, struct diag *d)
 {
-    int r = rtnl_open(&hostmaps_ops, dp, d, &dp->rtnl);
+    int r = localexact_open(&dp->exact, dp->set.progs.map[MAP_LOCAL_EXACT]);
 
+    if (r < 0)
+        return diag_errno(d, r, "cannot map the table of local addresses");
+    r = rtnl_open(&hostmaps_ops, dp, d, &dp->rtnl);
     if (r < 0)
         return r;
     r = hostmaps_remove_stale(dp);
@@ -242,8 +248,10 @@ int datapath_iface_status(const struct datapath *dp, struct iface_status **ret, 
 
     for (size_t i = 0; r >= 0 && i < *ret_n; i++) {
         for (size_t k = 0; k < h->n_ifaces; k++)
-            if (h->ifaces[k].ifindex == (*ret)[i].ifindex)
+            if (h->ifaces[k].ifindex == (*ret)[i].ifindex) {
                 (*ret)[i].profile = h->ifaces[k].profile;
+                memcpy((*ret)[i].untested, h->ifaces[k].untested, sizeof((*ret)[i].untested));
+            }
     }
     return r;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Listing and deleting what `keep state` remembers, see datapath/flows.h. Called by the agent for
- * `portward state`. A table changes while it is walked: an entry may be missed or seen twice, and
- * the next walk sees it right. */
+/* Listing, finding and deleting what `keep state` remembers, see datapath/flows.h. Called by the
+ * agent for `portward state`. A table changes while it is walked: an entry may be missed or seen
+ * twice, and the next walk sees it right. */
 #include "flows.h"
 
 #include <bpf/bpf.h>
@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "internal.h"
+#include "model/packet.h"
 
 _Static_assert((int)FLOW_OUT_NEW == (int)PW_LO_NEW && (int)FLOW_OUT_ANSWERED == (int)PW_LO_EST &&
                    (int)FLOW_IN_NEW == (int)PW_RE_NEW && (int)FLOW_IN_ANSWERED == (int)PW_RE_EST &&
@@ -110,6 +111,67 @@ int datapath_flows(const struct datapath *dp, flow_visitor *visit, void *arg)
     for (l.table = 0; l.table < FLOW_TABLES && r == 0; l.table++)
         r = flows_walk(flows_map(dp, l.table), list_batch, &l);
     return r < 0 ? r : flows_connections(dp, visit, arg);
+}
+
+/* --- one flow --- */
+
+static struct pw_flow key_of(const struct packet *p, bool reversed)
+{
+    struct ip src = reversed ? p->dst : p->src, dst = reversed ? p->src : p->dst;
+
+    return (struct pw_flow){
+        .src_hi = src.hi,
+        .src_lo = src.lo,
+        .dst_hi = dst.hi,
+        .dst_lo = dst.lo,
+        .sport = reversed ? p->dport : p->sport,
+        .dport = reversed ? p->sport : p->dport,
+        .proto = p->proto,
+        .family = p->family == FAMILY_4 ? 4 : 6,
+    };
+}
+
+struct finding {
+    struct pw_flow key;
+    struct flow *ret;
+};
+
+enum { FOUND = 1 };
+
+static int is_connection(void *arg, const struct flow *f)
+{
+    const struct finding *x = arg;
+
+    if (f->sport != x->key.sport || f->dport != x->key.dport || f->src.hi != x->key.src_hi ||
+        f->src.lo != x->key.src_lo || f->dst.hi != x->key.dst_hi || f->dst.lo != x->key.dst_lo)
+        return 0;
+    *x->ret = *f;
+    return FOUND;
+}
+
+int datapath_flow_find(const struct datapath *dp, const struct packet *p, struct flow *ret)
+{
+    uint64_t now_ns = flows_now_ns();
+    int r = 0;
+
+    if (p->later_fragment || p->proto == PROTO_ICMP || p->proto == PROTO_ICMPV6)
+        return -ENOENT;
+    for (int reversed = 0; reversed < 2 && r == 0; reversed++) {
+        struct finding x = {.key = key_of(p, reversed), .ret = ret};
+
+        for (enum flow_table t = 0; t < FLOW_TABLES; t++) {
+            struct pw_entry e;
+
+            if (bpf_map_lookup_elem(flows_map(dp, t), &x.key, &e) < 0 ||
+                flow_is_silent(&x.key, &e, now_ns))
+                continue;
+            flow_from(t, &x.key, &e, now_ns, ret);
+            return 0;
+        }
+        if (p->proto == PROTO_TCP)
+            r = flows_connections(dp, is_connection, &x);
+    }
+    return r == FOUND ? 0 : r < 0 ? r : -ENOENT;
 }
 
 /* The program that finds a socket by addresses and takes its stamp. */

@@ -108,6 +108,7 @@ static int flipped(struct datapath *dp)
 {
     dp->generation = dp->candidate_generation;
     forget_candidate(dp);
+    inplace_forget(dp);
     return dp->waits_beside ? generations_replace_set(dp) : 0;
 }
 

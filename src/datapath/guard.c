@@ -20,15 +20,14 @@ static const char link_sub[] = "link";
 
 static const struct place {
     const char *name; /* of the pin */
-    enum guard_prog prog;
     uint32_t pf, hook;
 } places[GUARD_LINKS] = {
-    {"guard-in-4", GUARD_IN, NFPROTO_IPV4, NF_INET_LOCAL_IN},
-    {"guard-in-6", GUARD_IN, NFPROTO_IPV6, NF_INET_LOCAL_IN},
-    {"guard-forward-4", GUARD_FORWARD, NFPROTO_IPV4, NF_INET_FORWARD},
-    {"guard-forward-6", GUARD_FORWARD, NFPROTO_IPV6, NF_INET_FORWARD},
-    {"guard-out-4", GUARD_OUT, NFPROTO_IPV4, NF_INET_LOCAL_OUT},
-    {"guard-out-6", GUARD_OUT, NFPROTO_IPV6, NF_INET_LOCAL_OUT},
+    {"guard-in-4", NFPROTO_IPV4, NF_INET_LOCAL_IN},
+    {"guard-in-6", NFPROTO_IPV6, NF_INET_LOCAL_IN},
+    {"guard-forward-4", NFPROTO_IPV4, NF_INET_FORWARD},
+    {"guard-forward-6", NFPROTO_IPV6, NF_INET_FORWARD},
+    {"guard-out-4", NFPROTO_IPV4, NF_INET_LOCAL_OUT},
+    {"guard-out-6", NFPROTO_IPV6, NF_INET_LOCAL_OUT},
 };
 
 /* Where the pin of a link lies that has not taken its place yet. */
@@ -45,7 +44,7 @@ struct guard_link {
 };
 
 struct guard {
-    int prog_fd[_GUARD_PROG_MAX];
+    int prog_fd; /* one for all hooks */
     struct guard_link link[GUARD_LINKS];
 };
 
@@ -57,7 +56,8 @@ int guard_open(const struct guard_load_options *o, struct diag *d, struct guard 
         return diag_errno(d, ENOMEM, "cannot load the guard");
     for (size_t i = 0; i < GUARD_LINKS; i++)
         g->link[i].fd = -1;
-    int r = guard_load(o, d, g->prog_fd);
+    g->prog_fd = -1;
+    int r = guard_load(o, d, &g->prog_fd);
     if (r < 0) {
         guard_free(g);
         return r;
@@ -72,8 +72,7 @@ struct guard *guard_free(struct guard *g)
         return NULL;
     for (size_t i = 0; i < GUARD_LINKS; i++)
         close_p(&g->link[i].fd);
-    for (size_t i = 0; i < _GUARD_PROG_MAX; i++)
-        close_p(&g->prog_fd[i]);
+    close_p(&g->prog_fd);
     free(g);
     return NULL;
 }
@@ -146,7 +145,7 @@ static int take_pin(const struct pins *pins, const struct place *p, struct guard
 static int make_link(const struct guard *g, const struct place *p, struct guard_link *l)
 {
     for (int32_t at = PRIORITY_FIRST; at <= PRIORITY_LAST; at++) {
-        int fd = sysbpf_netfilter_link(g->prog_fd[p->prog], p->pf, p->hook, at);
+        int fd = sysbpf_netfilter_link(g->prog_fd, p->pf, p->hook, at);
 
         if (fd == -EBUSY)
             continue;
@@ -163,7 +162,7 @@ static int make_link(const struct guard *g, const struct place *p, struct guard_
 static int ensure_link(const struct guard *g, const struct place *p, struct guard_link *l)
 {
     if (l->fd >= 0) {
-        int fd = sysbpf_netfilter_link(g->prog_fd[p->prog], p->pf, p->hook, l->priority);
+        int fd = sysbpf_netfilter_link(g->prog_fd, p->pf, p->hook, l->priority);
 
         if (fd == -EBUSY)
             return 0;
@@ -209,7 +208,7 @@ int guard_ensure(struct guard *g, const struct pins *pins)
 bool guard_judges_input(const struct guard *g)
 {
     for (size_t i = 0; i < GUARD_LINKS; i++)
-        if (places[i].prog == GUARD_IN && g->link[i].fd < 0)
+        if (places[i].hook == NF_INET_LOCAL_IN && g->link[i].fd < 0)
             return false;
     return true;
 }

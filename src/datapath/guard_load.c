@@ -22,13 +22,7 @@
 
 enum { LOG_BYTES = 64 * 1024 };
 
-static const char *const prog_names[_GUARD_PROG_MAX] = {
-    [GUARD_IN] = "pw_guard_in",
-    [GUARD_FORWARD] = "pw_guard_forward",
-    [GUARD_OUT] = "pw_guard_out",
-};
-
-static const char state_name[] = "pw_guard_state";
+static const char hooks_name[] = "pw_guard", state_name[] = "pw_guard_state";
 
 static void guard_destroyp(struct guard_skel **s)
 {
@@ -63,9 +57,7 @@ static int prepare_programs(struct guard_skel *s)
 {
     int r = prepare(s, state_name);
 
-    for (unsigned i = 0; !r && i < _GUARD_PROG_MAX; i++)
-        r = prepare(s, prog_names[i]);
-    return r;
+    return r ? r : prepare(s, hooks_name);
 }
 
 static int let_it_go_on(const struct guard_skel *s, const struct progs *p)
@@ -75,29 +67,22 @@ static int let_it_go_on(const struct guard_skel *s, const struct progs *p)
     return prog ? progs_go_on(p->map[MAP_GUARD_NEXT], bpf_program__fd(prog)) : -ENOENT;
 }
 
-static int take_fds(const struct guard_skel *s, int ret_fd[_GUARD_PROG_MAX])
+static int take_fd(const struct guard_skel *s, int *ret_fd)
 {
-    for (unsigned i = 0; i < _GUARD_PROG_MAX; i++) {
-        const struct bpf_program *prog = bpf_object__find_program_by_name(s->obj, prog_names[i]);
+    const struct bpf_program *prog = bpf_object__find_program_by_name(s->obj, hooks_name);
+    int fd = prog ? fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0) : -1;
 
-        ret_fd[i] = fcntl(bpf_program__fd(prog), F_DUPFD_CLOEXEC, 0);
-        if (ret_fd[i] >= 0)
-            continue;
-        int r = -errno;
-        while (i-- > 0)
-            close_p(&ret_fd[i]);
-        return r;
-    }
+    if (fd < 0)
+        return prog ? -errno : -ENOENT;
+    *ret_fd = fd;
     return 0;
 }
 
-int guard_load(const struct guard_load_options *o, struct diag *d, int ret_fd[_GUARD_PROG_MAX])
+int guard_load(const struct guard_load_options *o, struct diag *d, int *ret_fd)
 {
     _cleanup_free_ char *log = calloc(1, LOG_BYTES);
     LIBBPF_OPTS(bpf_object_open_opts, opts, .kernel_log_buf = log, .kernel_log_size = LOG_BYTES);
 
-    for (unsigned i = 0; i < _GUARD_PROG_MAX; i++)
-        ret_fd[i] = -1;
     if (!log)
         return diag_errno(d, ENOMEM, "cannot load the guard");
     _cleanup_(guard_destroyp) struct guard_skel *s = guard_skel__open_opts(&opts);
@@ -116,6 +101,6 @@ int guard_load(const struct guard_load_options *o, struct diag *d, int ret_fd[_G
     }
     r = let_it_go_on(s, o->progs);
     if (!r)
-        r = take_fds(s, ret_fd);
+        r = take_fd(s, ret_fd);
     return r < 0 ? diag_errno(d, r, "cannot load the guard") : 0;
 }

@@ -4,14 +4,11 @@
 #pragma once
 #include "progs.h"
 
-enum guard_prog { GUARD_IN, GUARD_FORWARD, GUARD_OUT, _GUARD_PROG_MAX };
-
 struct guard_load_options {
     const struct progs *progs;
     uint16_t tag_secret;
     uint32_t out_program; /* id of the program at TCX egress; 0 = not attached there */
 };
 
-/* On failure all of ret_fd[] are -1. */
-_must_check_ int guard_load(const struct guard_load_options *o, struct diag *d,
-                            int ret_fd[_GUARD_PROG_MAX]);
+/* *ret_fd: the program of all hooks. */
+_must_check_ int guard_load(const struct guard_load_options *o, struct diag *d, int *ret_fd);

@@ -42,7 +42,11 @@ static int local_set(void *u, const struct local_route *l)
     int fd = lpm_key(dp, l, &key);
     int r = localhint_add(&dp->hint, dp->set.progs.map[MAP_LOCAL_HINT], l);
 
-    return r < 0 ? r : bpf_map_update_elem(fd, &key, &kind, BPF_ANY);
+    if (!r)
+        r = bpf_map_update_elem(fd, &key, &kind, BPF_ANY);
+    if (!r)
+        localexact_set(&dp->exact, l);
+    return r;
 }
 
 static int local_del(void *u, const struct local_route *l)
@@ -50,6 +54,8 @@ static int local_del(void *u, const struct local_route *l)
     struct datapath *dp = u;
     union lpm_key key;
     int fd = lpm_key(dp, l, &key);
+
+    localexact_forget(&dp->exact, l);
     int r = bpf_map_delete_elem(fd, &key);
 
     if (r < 0 && r != -ENOENT)
@@ -186,6 +192,8 @@ int hostmaps_remove_stale(struct datapath *dp)
         r = sweep(dp, MAP_LOCAL4, FAMILY_4);
     if (!r)
         r = sweep(dp, MAP_LOCAL6, FAMILY_6);
-    return r ? r
-             : localhint_rebuild(&dp->hint, dp->set.progs.map[MAP_LOCAL_HINT], rtnl_host(dp->rtnl));
+    if (r)
+        return r;
+    localexact_rebuild(&dp->exact, rtnl_host(dp->rtnl));
+    return localhint_rebuild(&dp->hint, dp->set.progs.map[MAP_LOCAL_HINT], rtnl_host(dp->rtnl));
 }

@@ -50,6 +50,24 @@ enum iface_role ifkind_role(const struct ifkind *k)
     return IFACE_NORMAL;
 }
 
+/* tests/netns: test-kinds.py, test-datapath.py. Plain devices have no kind. */
+static const char *const tested[] = {"", "bridge", "ifb", "macvlan", "tun", "veth", "vxlan"};
+
+static bool is_tested(const char *kind)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(tested); i++)
+        if (!strcmp(tested[i], kind))
+            return true;
+    return false;
+}
+
+const char *ifkind_untested(const struct ifkind *k)
+{
+    if (k->loopback)
+        return "";
+    return !is_tested(k->kind) ? k->kind : !is_tested(k->slave_kind) ? k->slave_kind : "";
+}
+
 bool ifkind_stacked(const struct ifkind *k)
 {
     const struct kind *own = find(k->kind);

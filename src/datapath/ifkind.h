@@ -13,3 +13,6 @@ struct ifkind {
 };
 enum iface_role ifkind_role(const struct ifkind *k);
 bool ifkind_stacked(const struct ifkind *k);
+/* Kind of the device or of its master of which no packet was ever sent through our programs by a
+ * test of this project; "" = there is none. */
+const char *ifkind_untested(const struct ifkind *k);

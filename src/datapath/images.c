@@ -53,19 +53,13 @@ int image_map_empty(uint16_t tag_secret)
 
 int image_map_header(int fd, struct img_header *ret)
 {
-    uint32_t first = 0;
-    union {
-        struct img_header header;
-        uint8_t bytes[IMG_PAGE_BYTES];
-    } page;
-    int r = bpf_map_lookup_elem(fd, &first, &page);
+    struct img_header *h = mmap(NULL, sizeof(*h), PROT_READ, MAP_SHARED, fd, 0);
 
-    if (r < 0)
-        return r;
-    if (page.header.magic != IMG_MAGIC || page.header.layout != IMG_LAYOUT)
-        return -EBADMSG;
-    *ret = page.header;
-    return 0;
+    if (h == MAP_FAILED)
+        return -errno;
+    *ret = *h;
+    munmap(h, sizeof(*h));
+    return ret->magic == IMG_MAGIC && ret->layout == IMG_LAYOUT ? 0 : -EBADMSG;
 }
 
 int image_map_at(int outer_fd, uint32_t slot)

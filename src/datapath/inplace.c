@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Changes of single filters in the image in force (datapath.md 6). Called by the agent with what
  * image_patch() computed. Packets obey every store at once and nothing waits for a grace period;
- * the order of the stores is what keeps each verdict that of before or of after. Invariant: words
+ * the order of the stores is what keeps each verdict that of before or of after. The image stays
+ * mapped from one change to the next, as mapping it touches each of its pages. Invariant: words
  * of the active image alone are written, none beyond its end. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -10,73 +12,86 @@
 #include "images.h"
 #include "internal.h"
 
-/* The active image in our memory. */
-struct mapping {
-    struct img_header header;
-    uint8_t *lines;
-    size_t size;
-};
-
-static void mapping_done(struct mapping *m)
+void inplace_forget(struct datapath *dp)
 {
-    if (m->lines)
-        munmap(m->lines, m->size);
+    if (dp->mapped.lines)
+        munmap(dp->mapped.lines, dp->mapped.size);
+    dp->mapped = (struct mapped_image){0};
 }
 
-/* Not while programs of an older layout decide, nor before the image that was flipped to is known
- * to decide: the slot may name either. */
-static int map_active(struct datapath *dp, int protection, struct mapping *ret)
+static int map_image(struct datapath *dp, uint32_t id)
 {
-    struct mapping m = {0};
+    struct img_header h;
+    _cleanup_(close_p) int fd = bpf_map_get_fd_by_id(id);
+
+    inplace_forget(dp);
+    if (fd < 0)
+        return fd;
+    int r = image_map_header(fd, &h);
+    if (r < 0)
+        return r;
+    size_t size = (size_t)h.n_lines * IMG_LINE_BYTES;
+    void *at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    dp->mapped = (struct mapped_image){.map_id = id, .lines = at, .size = size};
+    return 0;
+}
+
+/* The active image in our memory. Not while programs of an older layout decide, nor before the
+ * image that was flipped to is known to decide: the slot may name either. */
+static int map_active(struct datapath *dp)
+{
+    uint32_t slot = PW_ROOT_ACTIVE, id;
 
     if (dp->waits_beside ||
         (dp->install == INSTALL_FLIPPING && dp->generation != dp->candidate_generation))
         return -EBUSY;
-    _cleanup_(close_p) int fd = image_map_at(dp->set.progs.map[MAP_ROOTS], PW_ROOT_ACTIVE);
-    if (fd < 0)
-        return fd;
-    int r = image_map_header(fd, &m.header);
+    int r = bpf_map_lookup_elem(dp->set.progs.map[MAP_ROOTS], &slot, &id);
     if (r < 0)
         return r;
-    m.size = (size_t)m.header.n_lines * IMG_LINE_BYTES;
-    void *at = mmap(NULL, m.size, protection, MAP_SHARED, fd, 0);
-    if (at == MAP_FAILED)
-        return -errno;
-    m.lines = at;
-    *ret = m;
-    return 0;
+    /* An id is not given again while the mapping holds the map. */
+    return dp->mapped.lines && dp->mapped.map_id == id ? 0 : map_image(dp, id);
 }
 
-int datapath_image_copy(struct datapath *dp, struct image *ret)
+static uint64_t generation_of(const struct mapped_image *m)
 {
-    _cleanup_(mapping_done) struct mapping m = {0};
-    int r = map_active(dp, PROT_READ, &m);
+    const struct img_header *h = (const void *)m->lines; /* pages are aligned */
+
+    return h->generation;
+}
+
+int datapath_image(struct datapath *dp, struct image *ret)
+{
+    int r = map_active(dp);
 
     if (r < 0)
         return r;
-    void *lines = malloc(m.size);
-    if (!lines)
-        return -ENOMEM;
-    memcpy(lines, m.lines, m.size);
-    *ret = (struct image){
-        .lines = lines, .n_lines = m.header.n_lines, .generation = m.header.generation};
+    *ret = (struct image){.lines = dp->mapped.lines,
+                          .n_lines = (uint32_t)(dp->mapped.size / IMG_LINE_BYTES),
+                          .generation = generation_of(&dp->mapped)};
     return 0;
 }
 
 /* One aligned word, visible after everything stored before it. */
-static void store(const struct mapping *m, uint32_t word, uint64_t value)
+static void store(const struct mapped_image *m, uint32_t word, uint64_t value)
 {
-    uint64_t *words = (uint64_t *)(void *)m->lines; /* pages are aligned */
+    __u64 *words = (void *)m->lines; /* pages are aligned */
 
     __atomic_store_n(&words[word], value, __ATOMIC_RELEASE);
 }
 
-static int check_words(const struct mapping *m, const struct image_patch *p)
+/* The image that p was computed from, or made. */
+static int map_for(struct datapath *dp, const struct image_patch *p, uint64_t generation)
 {
-    for (size_t i = 0; i < p->n; i++)
-        if (p->v[i].word >= m->size / sizeof(uint64_t))
-            return -ERANGE;
-    return 0;
+    int r = map_active(dp);
+
+    if (r == 0 && generation_of(&dp->mapped) != generation)
+        r = -ESTALE;
+    for (size_t i = 0; i < p->n && r == 0; i++)
+        if (p->v[i].word >= dp->mapped.size / sizeof(uint64_t))
+            r = -ERANGE;
+    return r;
 }
 
 static void now_in_force(struct datapath *dp, uint64_t generation)
@@ -88,30 +103,24 @@ static void now_in_force(struct datapath *dp, uint64_t generation)
 
 int datapath_patch(struct datapath *dp, const struct image_patch *p)
 {
-    _cleanup_(mapping_done) struct mapping m = {0};
-    int r = map_active(dp, PROT_READ | PROT_WRITE, &m);
+    int r = map_for(dp, p, p->before);
 
-    if (r == 0)
-        r = m.header.generation == p->before ? check_words(&m, p) : -ESTALE;
     if (r < 0)
         return r;
     for (size_t i = 0; i < p->n; i++)
-        store(&m, p->v[i].word, p->v[i].value);
+        store(&dp->mapped, p->v[i].word, p->v[i].value);
     now_in_force(dp, p->generation);
     return 0;
 }
 
 int datapath_unpatch(struct datapath *dp, const struct image_patch *p)
 {
-    _cleanup_(mapping_done) struct mapping m = {0};
-    int r = map_active(dp, PROT_READ | PROT_WRITE, &m);
+    int r = map_for(dp, p, p->generation);
 
-    if (r == 0)
-        r = m.header.generation == p->generation ? check_words(&m, p) : -ESTALE;
     if (r < 0)
         return r;
     for (size_t i = p->n; i-- > 0;)
-        store(&m, p->v[i].word, p->v[i].before);
+        store(&dp->mapped, p->v[i].word, p->v[i].before);
     now_in_force(dp, p->before);
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "counters.h"
 #include "datapath/datapath.h"
 #include "guard.h"
+#include "localexact.h"
 #include "localhint.h"
 #include "pins.h"
 #include "rtnl.h"
@@ -16,6 +17,13 @@ enum install { INSTALL_NONE, INSTALL_CANDIDATE, INSTALL_FLIPPING };
 enum { JOB_CANDIDATE, JOB_FLIP }; /* worker_job.kind */
 
 struct log;
+
+/* The active image in our memory, kept by inplace.c. */
+struct mapped_image {
+    uint32_t map_id;
+    uint8_t *lines; /* NULL = none */
+    size_t size;
+};
 
 struct datapath {
     struct pins pins;
@@ -34,6 +42,7 @@ struct datapath {
     bool guard_settled; /* a guard of an earlier agent was taken off, or there is one of ours */
     struct rtnl *rtnl;
     struct local_hint hint;
+    struct local_exact exact;
     bool adopted;
     uint64_t generation; /* of the active image */
     uint64_t newest;     /* of any slot, at open */
@@ -41,6 +50,7 @@ struct datapath {
     bool job_runs;
     int candidate_fd;
     uint64_t candidate_generation;
+    struct mapped_image mapped;
     struct worker_job job; /* put together here, too big for the stack */
 };
 
@@ -58,6 +68,10 @@ void guarding_open(struct datapath *dp);
 /* Brings about what is wanted; number of links that had to be made or put back. Nothing while an
  * older set is in force: its guard stays with it. */
 int guarding_apply(struct datapath *dp);
+
+/* --- inplace.c --- */
+/* The image in force is another one, or the end: the old one's memory is given back. */
+void inplace_forget(struct datapath *dp);
 
 /* --- log.c --- */
 void log_close(struct datapath *dp);

@@ -29,20 +29,31 @@
 enum { LOG_BYTES = 64 * 1024 };
 
 static const char *const map_names[_MAP_MAX] = {
-    [MAP_ROOTS] = "roots",           [MAP_IFROLE] = "ifrole",
-    [MAP_IFROLE_LOW] = "ifrole_low", [MAP_LOCAL4] = "local4",
-    [MAP_LOCAL6] = "local6",         [MAP_LOCAL_HINT] = "local_hint",
-    [MAP_COUNTERS] = "counters",     [MAP_STATS] = "stats",
-    [MAP_LOG_RING] = "log_ring",     [MAP_LOG_BUCKETS] = "log_buckets",
-    [MAP_LOG_STATS] = "log_stats",   [MAP_LO_NEW] = "lo_new",
-    [MAP_LO_EST] = "lo_est",         [MAP_RE_NEW] = "re_new",
-    [MAP_RE_EST] = "re_est",         [MAP_STATE_SHARES] = "state_shares",
-    [MAP_STATE_STAMPS] = "st_sk",    [MAP_STATE_WORK] = "state_work",
-    [MAP_STATE_NEXT] = "state_next", [MAP_GUARD_NEXT] = "guard_next",
+    [MAP_ROOTS] = "roots",
+    [MAP_IFROLE] = "ifrole",
+    [MAP_IFROLE_LOW] = "ifrole_low",
+    [MAP_LOCAL4] = "local4",
+    [MAP_LOCAL6] = "local6",
+    [MAP_LOCAL_HINT] = "local_hint",
+    [MAP_LOCAL_EXACT] = "local_exact",
+    [MAP_COUNTERS] = "counters",
+    [MAP_STATS] = "stats",
+    [MAP_LOG_RING] = "log_ring",
+    [MAP_LOG_BUCKETS] = "log_buckets",
+    [MAP_LOG_STATS] = "log_stats",
+    [MAP_LO_NEW] = "lo_new",
+    [MAP_LO_EST] = "lo_est",
+    [MAP_RE_NEW] = "re_new",
+    [MAP_RE_EST] = "re_est",
+    [MAP_STATE_SHARES] = "state_shares",
+    [MAP_STATE_STAMPS] = "st_sk",
+    [MAP_STATE_WORK] = "state_work",
+    [MAP_STATE_NEXT] = "state_next",
+    [MAP_GUARD_NEXT] = "guard_next",
 };
 static const char *const prog_names[_PROG_MAX] = {
-    [PROG_IN] = "pw_in",          [PROG_OUT] = "pw_out",        [PROG_TEST_IN] = "test_in",
-    [PROG_TEST_OUT] = "test_out", [PROG_STATE] = "pw_state_tc", [PROG_FORGET] = "state_forget",
+    [PROG_IN] = "pw_in",          [PROG_OUT] = "pw_out",          [PROG_TEST] = "pw_test",
+    [PROG_STATE] = "pw_state_tc", [PROG_FORGET] = "state_forget",
 };
 
 const char *progs_map_name(unsigned map)
@@ -194,6 +205,7 @@ static const struct {
     [MAP_LOCAL4] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pw_lpm4), 4, 0},
     [MAP_LOCAL6] = {BPF_MAP_TYPE_LPM_TRIE, sizeof(struct pw_lpm6), 4, 0},
     [MAP_LOCAL_HINT] = {BPF_MAP_TYPE_ARRAY, 4, PW_HINT_WORDS * sizeof(uint64_t), 2},
+    [MAP_LOCAL_EXACT] = {BPF_MAP_TYPE_ARRAY, 4, 8, PW_EXACT_WORDS},
     [MAP_COUNTERS] = {BPF_MAP_TYPE_ARRAY_OF_MAPS, 4, 4, PW_CHUNKS},
     [MAP_STATS] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, 2 * PW_STAT_MAX},
     [MAP_LOG_RING] = {BPF_MAP_TYPE_RINGBUF, 0, 0, PW_LOG_RING_BYTES},

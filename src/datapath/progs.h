@@ -11,6 +11,7 @@ enum {
     MAP_LOCAL4,
     MAP_LOCAL6,
     MAP_LOCAL_HINT,
+    MAP_LOCAL_EXACT,
     MAP_COUNTERS,
     MAP_STATS,
     MAP_LOG_RING,
@@ -27,7 +28,7 @@ enum {
     MAP_GUARD_NEXT,
     _MAP_MAX
 };
-enum { PROG_IN, PROG_OUT, PROG_TEST_IN, PROG_TEST_OUT, PROG_STATE, PROG_FORGET, _PROG_MAX };
+enum { PROG_IN, PROG_OUT, PROG_TEST, PROG_STATE, PROG_FORGET, _PROG_MAX };
 
 struct progs {
     int map[_MAP_MAX];

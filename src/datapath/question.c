@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Questions to the loaded programs by BPF_PROG_TEST_RUN of the test entries, which write no map;
+/* Questions to the loaded programs by BPF_PROG_TEST_RUN of the test entry, which writes no map;
  * and what the maps have counted. */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -34,7 +34,7 @@ _Static_assert((int)PW_ROOT_ACTIVE == (int)DATAPATH_ACTIVE &&
                "numbers of the public header");
 _Static_assert((int)_DROP_REASON_MAX <= (int)PW_STAT_EXEMPT_ND, "reasons fit into the statistics");
 
-/* One run of a test entry. */
+/* One run of the test entry. */
 static int ask(int prog_fd, const struct pw_test_in *in, const void *frame, size_t len,
                struct pw_test_out *ret_out, uint32_t *ret_verdict)
 {
@@ -59,13 +59,12 @@ int datapath_test(struct datapath *dp, unsigned root_slot, const uint8_t *frame,
         .root = root_slot,
         .flags = (meta->to_host ? PW_TEST_TO_HOST : 0) |
                  (meta->accept_local ? PW_TEST_ACCEPT_LOCAL : 0) |
-                 (meta->judged ? PW_TEST_JUDGED : 0),
+                 (meta->judged ? PW_TEST_JUDGED : 0) | (meta->dir == DIR_OUT ? PW_TEST_EGRESS : 0),
         .zone = meta->zone,
     };
-    unsigned prog = meta->dir == DIR_IN ? PROG_TEST_IN : PROG_TEST_OUT;
     struct pw_test_out out;
     uint32_t v;
-    int r = ask(dp->set.progs.prog[prog], &in, frame, len, &out, &v);
+    int r = ask(dp->set.progs.prog[PROG_TEST], &in, frame, len, &out, &v);
 
     if (r < 0)
         return r;
@@ -88,7 +87,7 @@ int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generatio
     struct pw_test_in in = {.root = root_slot};
     struct pw_test_out out;
     uint32_t v;
-    int r = ask(dp->set.progs.prog[PROG_TEST_IN], &in, arp, sizeof(arp), &out, &v);
+    int r = ask(dp->set.progs.prog[PROG_TEST], &in, arp, sizeof(arp), &out, &v);
 
     if (r < 0)
         return r;

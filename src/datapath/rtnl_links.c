@@ -4,6 +4,7 @@
  * so an interface is told about exactly when one of its fields changed. */
 #include <errno.h>
 #include <linux/netconf.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "datapath/datapath.h"
@@ -99,6 +100,7 @@ static struct iface derive(const struct rtnl *r, const struct link *l)
     };
 
     memcpy(f.name, m->name, sizeof(f.name));
+    (void)snprintf(f.untested, sizeof(f.untested), "%s", ifkind_untested(&kind)); /* to be shown */
     f.profile = profile_patterns_find(&r->profiles, f.name);
     f.dhcp4 = f.role != IFACE_NONE && has_dhcp(r, f.ifindex, FAMILY_4);
     f.dhcp6 = f.role != IFACE_NONE && has_dhcp(r, f.ifindex, FAMILY_6);
@@ -116,7 +118,7 @@ static bool iface_eq(const struct iface *a, const struct iface *b)
            a->stacked == b->stacked && a->ethernet == b->ethernet &&
            a->forwarding4 == b->forwarding4 && a->forwarding6 == b->forwarding6 &&
            a->accept_local == b->accept_local && a->zone == b->zone && a->profile == b->profile &&
-           dhcp_eq(a, b);
+           !strcmp(a->untested, b->untested) && dhcp_eq(a, b);
 }
 
 static void refresh(struct rtnl *r, size_t i, bool is_new)

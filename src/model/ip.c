@@ -80,26 +80,60 @@ void ip_to_bytes(enum family f, struct ip a, uint8_t *bytes)
     put_be(bytes + 8, 8, a.lo);
 }
 
+/* Four octets without leading zeros, which inet_pton(3) does not take either. */
+static bool parse_dotted(const char *s, size_t n, uint32_t *ret)
+{
+    uint32_t address = 0;
+    size_t i = 0;
+    for (unsigned octet = 0; octet < 4; octet++) {
+        if (octet > 0 && (i == n || s[i++] != '.'))
+            return false;
+        unsigned value = 0;
+        size_t first = i;
+        for (; i < n && i - first < 3 && s[i] >= '0' && s[i] <= '9'; i++)
+            value = value * 10 + (unsigned)(s[i] - '0');
+        if (i == first || value > 255 || (s[first] == '0' && i - first > 1))
+            return false;
+        address = address << 8 | value;
+    }
+    *ret = address;
+    return i == n;
+}
+
 int ip_parse(const char *s, size_t n, enum family *ret_family, struct ip *ret_ip)
 {
+    uint32_t address;
+    if (parse_dotted(s, n, &address)) {
+        *ret_family = FAMILY_4;
+        *ret_ip = (struct ip){.lo = address};
+        return 0;
+    }
     char text[INET6_ADDRSTRLEN];
     uint8_t bytes[16];
     if (n == 0 || n >= sizeof(text) || memchr(s, '\0', n))
         return -EINVAL;
     memcpy(text, s, n);
     text[n] = '\0';
-    enum family f = memchr(s, ':', n) ? FAMILY_6 : FAMILY_4;
     /* glibc's inet_pton takes neither leading zeros nor a zone. */
-    if (inet_pton(f == FAMILY_4 ? AF_INET : AF_INET6, text, bytes) != 1)
+    if (inet_pton(AF_INET6, text, bytes) != 1)
         return -EINVAL;
-    *ret_family = f;
-    *ret_ip = ip_from_bytes(f, bytes);
+    *ret_family = FAMILY_6;
+    *ret_ip = ip_from_bytes(FAMILY_6, bytes);
     return 0;
 }
 
-static void print_dotted(uint32_t a, char *out, size_t size)
+/* Every filter has some: without a format, which would take half of the time of a text. */
+static void print_dotted(uint32_t a, char *out)
 {
-    (void)format_into(out, size, "%u.%u.%u.%u", a >> 24, a >> 16 & 0xff, a >> 8 & 0xff, a & 0xff);
+    for (unsigned i = 0; i < 4; i++) {
+        unsigned octet = a >> (24 - 8 * i) & 0xff;
+        if (octet >= 100)
+            *out++ = (char)('0' + octet / 100);
+        if (octet >= 10)
+            *out++ = (char)('0' + octet / 10 % 10);
+        *out++ = (char)('0' + octet % 10);
+        *out++ = i < 3 ? '.' : '\0';
+    }
 }
 
 /* RFC 5952, 4.2: the longest run of at least two zero groups, the first of equals. */
@@ -122,12 +156,12 @@ static void longest_zero_run(const unsigned group[8], unsigned *ret_first, unsig
 void ip_print(enum family f, struct ip a, char out[IP_TEXT_BYTES])
 {
     if (f == FAMILY_4) {
-        print_dotted((uint32_t)a.lo, out, IP_TEXT_BYTES);
+        print_dotted((uint32_t)a.lo, out);
         return;
     }
     if (a.hi == 0 && a.lo >> 32 == 0xffff) { /* RFC 5952, 5: the IPv4-mapped prefix */
         memcpy(out, "::ffff:", 7);
-        print_dotted((uint32_t)a.lo, out + 7, IP_TEXT_BYTES - 7);
+        print_dotted((uint32_t)a.lo, out + 7);
         return;
     }
     unsigned group[8], first, len;

@@ -28,7 +28,8 @@ int portset_from(const struct port_range *items, size_t n, struct portset *ret)
         if (!s.range)
             return -ENOMEM;
         memcpy(s.range, items, n * sizeof(*items));
-        qsort(s.range, n, sizeof(*s.range), cmp_range);
+        if (n > 1)
+            qsort(s.range, n, sizeof(*s.range), cmp_range);
     }
     for (size_t i = 0; i < n; i++) {
         struct port_range next = s.range[i];

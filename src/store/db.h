@@ -27,6 +27,7 @@ struct store {
     bool in_transaction;       /* between store_begin() and commit or rollback */
     bool commits_without_wait; /* store_wait_for_disk() */
     bool dry;                  /* it was store_begin_dry() */
+    int log_pages;             /* in the log after the last commit */
     uint64_t before_dry[_COUNTER_MAX];
     uint64_t last[_COUNTER_MAX]; /* highest number given by this process */
     /* First rows of the change at hand that carry no generation yet, 0 = none. */
@@ -126,11 +127,18 @@ _must_check_ int identities_write(const struct policy *p, uint8_t **ret, size_t 
 /* False if the blob does not fit the policy. */
 _must_check_ bool identities_read(struct policy *p, const uint8_t *blob, size_t n);
 
-/* Rows of POLICY_ATTRIBUTE* and RULE_ATTRIBUTE* (attributes.c); owner is the id of the row. */
-_must_check_ int attributes_insert(struct store *s, enum stmt_id id, int64_t owner,
-                                   const struct attributes *a, struct diag *d);
-_must_check_ int attributes_read(struct store *s, enum stmt_id id, int64_t owner, struct diag *d,
-                                 struct attributes *ret);
+/* A row of REVISION_GET as a policy (revision.c). Of version 1 it may have no identities: null
+ * GUIDs and no handles. */
+_must_check_ int revision_read(struct store *s, sqlite3_stmt *st, struct diag *d,
+                               struct policy **ret);
+
+/* SQLite's hook behind each commit in WAL mode (transaction.c); arg is the store. */
+int log_grew(void *arg, sqlite3 *db, const char *name, int pages);
+
+/* Brings the database to the version of this build (migrate.c). */
+_must_check_ int db_migrate(struct store *s, struct diag *d);
+/* Reads one number with a pragma. */
+_must_check_ int pragma_int(sqlite3 *db, const char *pragma, int *ret);
 
 /* Gives the policy another name, with its revisions (rename.c). DIAG_CONFLICT if it is taken. */
 _must_check_ int policy_move(struct store *s, const char *old_name, const char *new_name,

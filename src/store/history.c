@@ -133,34 +133,6 @@ static int name_revision(struct store *s, const char *name, struct diag *d, stru
     return 0;
 }
 
-/* A row of REVISION_GET as a policy. */
-static int read_revision(struct store *s, sqlite3_stmt *st, struct diag *d, struct policy **ret)
-{
-    struct diag_list why = {0};
-    struct policy_list l = {0};
-    int r = text_parse_policies(column_text(st, 1), (size_t)sqlite3_column_bytes(st, 1), &why, &l);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0 || l.n != 1) {
-        policy_list_done(&l);
-        return db_corrupt(s->path, d, "is damaged: a revision cannot be read: %s",
-                          why.n ? why.d[0].message : "not one policy");
-    }
-    _cleanup_(policy_freep) struct policy *p = TAKE_PTR(l.v[0]);
-    l.n = 0;
-    policy_list_done(&l);
-    p->revision = (uint32_t)sqlite3_column_int64(st, 0);
-    r = column_guid(s, st, 2, d, &p->guid);
-    if (r < 0)
-        return r;
-    if (sqlite3_column_type(st, 3) != SQLITE_NULL &&
-        !identities_read(p, sqlite3_column_blob(st, 3), (size_t)sqlite3_column_bytes(st, 3)))
-        return db_corrupt(s->path, d, "is damaged: identities of revision %u do not fit its text",
-                          p->revision);
-    *ret = TAKE_PTR(p);
-    return 0;
-}
-
 int store_revision_get(struct store *s, const char *name, uint32_t revision, struct diag *d,
                        struct policy **ret)
 {
@@ -180,7 +152,7 @@ int store_revision_get(struct store *s, const char *name, uint32_t revision, str
     if (r == 0)
         return unknown_revision(s, name, revision, d);
     _cleanup_(policy_freep) struct policy *p = NULL;
-    r = read_revision(s, st, d, &p);
+    r = revision_read(s, st, d, &p);
     if (r == 0)
         r = name_revision(s, name, d, p);
     if (r < 0)

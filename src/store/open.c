@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* store/open.c: creating, checking, migrating and opening the database.
+/* store/open.c: creating, checking and opening the database.
  * Called once by the agent. Invariants: an existing file is looked at read-only first, and
  * written only after it has proved to be ours, whole, and not newer than this build; a new
  * database appears under its name only when it is complete, so an empty or partial file is
@@ -27,8 +27,7 @@ static void sqlite_closep(sqlite3 **db)
     *db = NULL;
 }
 
-/* Reads one number with a pragma. */
-static int pragma_int(sqlite3 *db, const char *pragma, int *ret)
+int pragma_int(sqlite3 *db, const char *pragma, int *ret)
 {
     sqlite3_stmt *st = NULL;
     int code = sqlite3_prepare_v2(db, pragma, -1, &st, NULL);
@@ -141,27 +140,6 @@ static int run_sql(struct store *s, const char *sql, struct diag *d)
     return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0 : db_fail(s, d);
 }
 
-/* Each step in a transaction of its own: an interrupted migration goes on where it stopped. */
-static int migrate(struct store *s, struct diag *d)
-{
-    int version = 0;
-    if (pragma_int(s->db, "PRAGMA user_version", &version) < 0)
-        return db_fail(s, d);
-    for (unsigned v = (unsigned)version; v < schema_n_versions; v++) {
-        int r = run_sql(s, "BEGIN IMMEDIATE", d);
-        if (r < 0)
-            return r;
-        r = run_sql(s, schema_sql[v], d);
-        if (r == 0)
-            r = run_sql(s, "COMMIT", d);
-        if (r < 0) {
-            (void)run_sql(s, "ROLLBACK", NULL); /* the error that matters is in r */
-            return r;
-        }
-    }
-    return 0;
-}
-
 /* Opens path for writing and sets what a connection has to set each time. */
 static int connect_rw(struct store *s, const char *path, struct diag *d)
 {
@@ -182,6 +160,7 @@ static int connect_rw(struct store *s, const char *path, struct diag *d)
         return -EROFS;
     }
     (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    (void)sqlite3_wal_hook(s->db, log_grew, s); /* instead of a checkpoint within commits */
     return run_sql(s,
                    "PRAGMA journal_mode = WAL;"
                    "PRAGMA synchronous = FULL;"
@@ -215,8 +194,10 @@ static int create_file(const char *dir, const char *path, struct diag *d)
     struct store s = {0};
     int r = connect_rw(&s, fresh, d);
     if (r == 0)
-        r = migrate(&s, d);
-    sqlite_closep(&s.db); /* the last connection moves its log into the file */
+        r = db_migrate(&s, d);
+    if (r == 0)
+        r = run_sql(&s, "VACUUM", d); /* tables of earlier versions are gone again */
+    sqlite_closep(&s.db);             /* the last connection moves its log into the file */
     free(s.path);
     if (r == 0 && rename(fresh, path) < 0)
         r = diag_errno(d, errno, "cannot create database '%s'", path);
@@ -289,7 +270,7 @@ int store_open(const char *dir, struct diag *d, struct store **ret)
         return r;
     if (chmod(path, 0600) < 0)
         return diag_errno(d, errno, "cannot set the mode of database '%s'", path);
-    r = migrate(s, d);
+    r = db_migrate(s, d);
     if (r < 0)
         return r;
     r = db_prepare_all(s, d);

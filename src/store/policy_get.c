@@ -104,119 +104,58 @@ int policy_row(struct store *s, const char *name, struct diag *d, int64_t *ret_i
     return 0;
 }
 
-static int read_filter(struct store *s, sqlite3_stmt *st, struct diag *d, struct filter *ret)
-{
-    int64_t handle = sqlite3_column_int64(st, 1);
-    const char *text = column_text(st, 2);
-    struct diag why = {0};
-    _cleanup_(filter_done) struct filter f;
-    filter_init(&f);
-    int r = text_parse_filter(text, (size_t)sqlite3_column_bytes(st, 2), &why, &f);
-    if (r == -ENOMEM)
-        return r;
-    if (r < 0)
-        return db_corrupt(s->path, d, "is damaged: filter s%lld: %s", (long long)handle,
-                          why.message);
-    r = column_guid(s, st, 0, d, &f.guid);
-    if (r < 0)
-        return r;
-    f.handle = (uint32_t)handle;
-    f.at = (struct span){0}; /* a place in a line of the database helps nobody */
-    *ret = f;
-    filter_init(&f); /* handed over */
-    return 0;
-}
-
-static int read_filters(struct store *s, int64_t rule_id, struct diag *d, struct rule *rule)
+/* The row of REVISION_GET for what a policy says now. */
+static int read_contents(struct store *s, const struct folded *name, uint32_t revision,
+                         struct diag *d, struct policy **ret)
 {
     _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
-    const struct bind b[] = {BIND_INT(":rule", rule_id)};
-    int r = db_bind(s, STMT_FILTERS, b, ARRAY_SIZE(b), d, &st);
-    if (r < 0)
-        return r;
-    while ((r = db_step(s, st, d)) > 0) {
-        _cleanup_(filter_done) struct filter f;
-        filter_init(&f);
-        r = read_filter(s, st, d, &f);
-        if (r < 0)
-            return r;
-        r = rule_add_filter(rule, &f);
-        if (r < 0)
-            return r;
-    }
-    return r;
-}
-
-static int read_connection(struct store *s, const char *word, struct diag *d, enum connection *ret)
-{
-    for (enum connection c = CONNECTION_ALL; c < _CONNECTION_MAX; c++) {
-        if (strcmp(word, connection_name(c)) == 0) {
-            *ret = c;
-            return 0;
-        }
-    }
-    return db_corrupt(s->path, d, "is damaged: connection type '%s'", word);
-}
-
-static int read_rule(struct store *s, sqlite3_stmt *st, struct diag *d, struct policy *p)
-{
-    _cleanup_(rule_done) struct rule rule;
-    rule_init(&rule);
-    int r = column_guid(s, st, 1, d, &rule.guid);
-    if (r < 0)
-        return r;
-    rule.name = strdup(column_text(st, 2));
-    if (!rule.name)
-        return -ENOMEM;
-    rule.inactive = sqlite3_column_int(st, 3) != 0;
-    r = read_connection(s, column_text(st, 4), d, &rule.connection);
-    if (r < 0)
-        return r;
-    r = read_filters(s, sqlite3_column_int64(st, 0), d, &rule);
+    const struct bind b[] = {BIND_TEXT(":folded", name->s), BIND_INT(":revision", revision)};
+    int r = db_bind(s, STMT_REVISION_GET, b, ARRAY_SIZE(b), d, &st);
     if (r == 0)
-        r = attributes_read(s, STMT_RULE_ATTRIBUTES, sqlite3_column_int64(st, 0), d,
-                            &rule.attributes);
+        r = db_step(s, st, d);
     if (r < 0)
         return r;
-    struct diag why = {0};
-    r = policy_add_rule(p, &rule, &why);
-    if (r == -ENOMEM || r == 0)
-        return r;
-    return db_corrupt(s->path, d, "is damaged: %s", why.message);
+    if (r == 0)
+        return db_corrupt(s->path, d, "is damaged: revision %u of '%s' is missing", revision,
+                          name->s);
+    if (sqlite3_column_type(st, 3) == SQLITE_NULL)
+        return db_corrupt(s->path, d, "is damaged: revision %u of '%s' has no identities", revision,
+                          name->s);
+    return revision_read(s, st, d, ret);
 }
 
-/* The policy's own columns from a row of POLICY_BY_NAME. */
-static int read_head(struct store *s, sqlite3_stmt *st, struct diag *d, struct policy **ret)
+/* Policy and head are of one row, so the same in everything that both say. */
+static int check_head(struct store *s, sqlite3_stmt *st, const struct policy *p, struct diag *d)
 {
-    _cleanup_(policy_freep) struct policy *p = NULL;
-    int r = policy_new(column_text(st, 2), &p);
+    struct guid guid;
+    int r = column_guid(s, st, 1, d, &guid);
     if (r < 0)
         return r;
-    r = column_guid(s, st, 1, d, &p->guid);
-    if (r < 0)
-        return r;
-    if (sqlite3_column_type(st, 3) != SQLITE_NULL) {
-        p->description = strdup(column_text(st, 3));
-        if (!p->description)
-            return -ENOMEM;
-    }
-    p->poll_s = (uint32_t)sqlite3_column_int64(st, 4);
-    p->local_permits = (int8_t)sqlite3_column_int(st, 5);
-    p->weak = (int8_t)sqlite3_column_int(st, 6);
-    p->revision = (uint32_t)sqlite3_column_int64(st, 7);
-    r = attributes_read(s, STMT_POLICY_ATTRIBUTES, sqlite3_column_int64(st, 0), d, &p->attributes);
-    if (r < 0)
-        return r;
-    *ret = TAKE_PTR(p);
+    if (guid_cmp(&guid, &p->guid) == 0 &&
+        (size_t)sqlite3_column_int64(st, 4) == policy_n_filters(p))
+        return 0;
+    return db_corrupt(s->path, d, "is damaged: policy '%s' is not that of its revision", p->name);
+}
+
+/* After policy_move() the text of the revision still says the name before. */
+static int take_name(struct policy *p, const char *name)
+{
+    if (strcmp(p->name, name) == 0)
+        return 0;
+    char *copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    free(p->name);
+    p->name = copy;
     return 0;
 }
 
 int policy_load(struct store *s, const struct folded *name, struct diag *d, int64_t *ret_id,
                 struct policy **ret)
 {
-    _cleanup_(stmt_resetp) sqlite3_stmt *head = NULL, *rules = NULL;
-    const struct bind by_name[] = {BIND_TEXT(":folded", name->s)};
-    int r = db_bind(s, STMT_POLICY_BY_NAME, by_name, ARRAY_SIZE(by_name), d, &head);
+    _cleanup_(stmt_resetp) sqlite3_stmt *head = NULL;
+    const struct bind b[] = {BIND_TEXT(":folded", name->s)};
+    int r = db_bind(s, STMT_POLICY_BY_NAME, b, ARRAY_SIZE(b), d, &head);
     if (r < 0)
         return r;
     r = db_step(s, head, d);
@@ -226,24 +165,32 @@ int policy_load(struct store *s, const struct folded *name, struct diag *d, int6
         *ret = NULL;
         return 0;
     }
-    int64_t id = sqlite3_column_int64(head, 0);
     _cleanup_(policy_freep) struct policy *p = NULL;
-    r = read_head(s, head, d, &p);
+    r = read_contents(s, name, (uint32_t)sqlite3_column_int64(head, 3), d, &p);
+    if (r == 0)
+        r = check_head(s, head, p, d);
+    if (r == 0)
+        r = take_name(p, column_text(head, 2));
     if (r < 0)
         return r;
-    const struct bind by_policy[] = {BIND_INT(":policy", id)};
-    r = db_bind(s, STMT_RULES, by_policy, ARRAY_SIZE(by_policy), d, &rules);
-    if (r < 0)
-        return r;
-    while ((r = db_step(s, rules, d)) > 0) {
-        r = read_rule(s, rules, d, p);
-        if (r < 0)
-            return r;
-    }
-    if (r < 0)
-        return r;
-    *ret_id = id;
+    *ret_id = sqlite3_column_int64(head, 0);
     *ret = TAKE_PTR(p);
+    return 0;
+}
+
+int store_policy_identity(struct store *s, const char *name, struct diag *d,
+                          struct policy_identity *ret)
+{
+    struct folded folded;
+    _cleanup_(stmt_resetp) sqlite3_stmt *st = NULL;
+    int r = step_by_name(s, STMT_POLICY_BY_NAME, name, &folded, d, &st);
+    if (r < 0)
+        return r;
+    struct policy_identity i = {.revision = (uint32_t)sqlite3_column_int64(st, 3)};
+    r = column_guid(s, st, 1, d, &i.guid);
+    if (r < 0)
+        return r;
+    *ret = i;
     return 0;
 }
 

@@ -79,80 +79,17 @@ static int give_ids(struct put *u, struct diag *d)
     return counter_save(s, COUNTER_HANDLE, d);
 }
 
-static int insert_filters(struct put *u, const struct rule *rule, int64_t rule_id, struct diag *d)
-{
-    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
-    for (size_t i = 0; i < rule->n_filters; i++) {
-        const struct filter *f = &rule->filters[i];
-        text.len = 0;
-        int r = text_print_filter(f, &text);
-        if (r < 0)
-            return r;
-        const struct bind b[] = {BIND_INT(":rule", rule_id), BIND_INT(":position", i),
-                                 BIND_GUID(":guid", &f->guid), BIND_INT(":handle", f->handle),
-                                 BIND_TEXT(":text", text.s)};
-        r = db_run(u->s, STMT_FILTER_INSERT, b, ARRAY_SIZE(b), d);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-static int insert_rules(struct put *u, int64_t policy_id, struct diag *d)
-{
-    for (size_t i = 0; i < u->p->n_rules; i++) {
-        const struct rule *rule = &u->p->rules[i];
-        struct folded folded;
-        int r = name_fold(rule->name, "rule", d, &folded);
-        if (r < 0)
-            return r;
-        const struct bind b[] = {
-            BIND_INT(":policy", policy_id),
-            BIND_INT(":position", i),
-            BIND_GUID(":guid", &rule->guid),
-            BIND_TEXT(":name", rule->name),
-            BIND_TEXT(":folded", folded.s),
-            BIND_INT(":inactive", rule->inactive),
-            BIND_TEXT(":connection", connection_name(rule->connection)),
-        };
-        r = db_run(u->s, STMT_RULE_INSERT, b, ARRAY_SIZE(b), d);
-        if (r < 0)
-            return r;
-        int64_t id = sqlite3_last_insert_rowid(u->s->db);
-        r = insert_filters(u, rule, id, d);
-        if (r == 0)
-            r = attributes_insert(u->s, STMT_RULE_ATTRIBUTE_INSERT, id, &rule->attributes, d);
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
-/* Writes the policy's own row; old_id 0 = a new one. */
-static int write_head(struct put *u, int64_t old_id, struct diag *d, int64_t *ret_id)
+/* Writes the policy's own row. What the policy says is in the row of its revision. */
+static int write_head(struct put *u, bool is_new, struct diag *d)
 {
     const struct policy *p = u->p;
     const struct bind b[] = {
         BIND_GUID(":guid", &p->guid),      BIND_TEXT(":name", p->name),
-        BIND_TEXT(":folded", u->folded.s), BIND_TEXT(":description", p->description),
-        BIND_INT(":poll_s", p->poll_s),    BIND_INT(":local_permits", p->local_permits),
-        BIND_INT(":weak", p->weak),        BIND_INT(":revision", u->revision),
+        BIND_TEXT(":folded", u->folded.s), BIND_INT(":revision", u->revision),
         BIND_INT(":n_rules", p->n_rules),  BIND_INT(":n_filters", policy_n_filters(p)),
         BIND_INT(":changed_s", u->now_s),  BIND_TEXT(":source", u->o->source),
     };
-    int r = db_run(u->s, old_id ? STMT_POLICY_UPDATE : STMT_POLICY_INSERT, b, ARRAY_SIZE(b), d);
-    if (r < 0)
-        return r;
-    if (old_id) {
-        const struct bind by_policy[] = {BIND_INT(":policy", old_id)};
-        r = db_run(u->s, STMT_RULES_DELETE, by_policy, ARRAY_SIZE(by_policy), d);
-        if (r == 0)
-            r = db_run(u->s, STMT_POLICY_ATTRIBUTES_DELETE, by_policy, ARRAY_SIZE(by_policy), d);
-        if (r < 0)
-            return r;
-    }
-    *ret_id = old_id ? old_id : sqlite3_last_insert_rowid(u->s->db);
-    return attributes_insert(u->s, STMT_POLICY_ATTRIBUTE_INSERT, *ret_id, &p->attributes, d);
+    return db_run(u->s, is_new ? STMT_POLICY_INSERT : STMT_POLICY_UPDATE, b, ARRAY_SIZE(b), d);
 }
 
 int revision_last(struct store *s, const struct folded *name, struct diag *d, uint32_t *ret)
@@ -251,22 +188,14 @@ static int update_source(struct put *u, int64_t id, struct diag *d)
     return r < 0 || sqlite3_changes(u->s->db) == 0 ? r : state_raise(u->s, d);
 }
 
-static int write_all(struct put *u, int64_t old_id, struct diag *d)
+static int write_all(struct put *u, bool is_new, struct diag *d)
 {
-    int64_t id;
     int r = next_revision(u, d);
-    if (r < 0)
-        return r;
-    r = give_ids(u, d);
-    if (r < 0)
-        return r;
-    r = write_head(u, old_id, d, &id);
-    if (r < 0)
-        return r;
-    r = insert_rules(u, id, d);
-    if (r < 0)
-        return r;
-    return write_revision(u, d);
+    if (r == 0)
+        r = give_ids(u, d);
+    if (r == 0)
+        r = write_head(u, is_new, d);
+    return r < 0 ? r : write_revision(u, d);
 }
 
 /* What comes without identity (a policy as it was parsed, a rule that was written anew) takes that
@@ -307,7 +236,7 @@ static int put_policy(struct put *u, struct diag *d, bool *ret_changed)
         if (r < 0)
             return r;
         *ret_changed = true;
-        return write_all(u, 0, d);
+        return write_all(u, /* is_new= */ true, d);
     }
     bool same = false;
     r = text_is_stored(u, old->revision, d, &same);
@@ -323,7 +252,7 @@ static int put_policy(struct put *u, struct diag *d, bool *ret_changed)
         return r;
     *ret_changed = !same;
     if (!same)
-        return write_all(u, old_id, d);
+        return write_all(u, /* is_new= */ false, d);
     u->revision = old->revision;
     return update_source(u, old_id, d);
 }

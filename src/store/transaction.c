@@ -16,6 +16,11 @@
 /* What a commit writes after store_reserve(): numbers of generations, and pages around them. */
 enum { COMMIT_BYTES = 128 * 1024 };
 
+enum {
+    LOG_PAGES_TIDY = 1000, /* SQLite's own default */
+    LOG_PAGES_MAX = 64000, /* 256 MiB: a load of a million filters has 30,000 */
+};
+
 static const char *const counter_names[_COUNTER_MAX] = {"generation", "handle", "state"};
 
 int counter_load(struct store *s, enum counter c, struct diag *d)
@@ -84,6 +89,23 @@ static void keep_counters(struct store *s)
 static bool transaction_is_lost(const struct store *s)
 {
     return s->in_transaction && sqlite3_get_autocommit(s->db);
+}
+
+int log_grew(void *arg, sqlite3 *db, const char *name _unused_, int pages)
+{
+    struct store *s = arg;
+    s->log_pages = pages;
+    if (pages > LOG_PAGES_MAX) /* nobody has tidied up for long */
+        (void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return SQLITE_OK; /* a checkpoint that failed costs room, not the commit */
+}
+
+void store_tidy(struct store *s)
+{
+    if (s->in_transaction || s->log_pages < LOG_PAGES_TIDY)
+        return;
+    (void)sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    s->log_pages = 0; /* what is left, if a reader was in the way, comes with the next commit */
 }
 
 static int fail_lost(const struct store *s, struct diag *d)

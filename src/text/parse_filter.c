@@ -374,33 +374,36 @@ static void aim(struct diag *d, const struct filter *f, const struct places *at)
         diag_add_span(d, f->at);
 }
 
-int parse_filter(struct parser *p, struct filter *ret)
+static int parse_into(struct parser *p, struct filter *f)
 {
-    _cleanup_(filter_done) struct filter f;
     struct places at = {0};
-    filter_init(&f);
-    f.at = p->tok.span;
-    int err = parse_action(p, &f, &at);
+    f->at = p->tok.span;
+    int err = parse_action(p, f, &at);
     if (err < 0)
         return err;
     parse_direction(p, &at);
-    err = parse_match(p, &f, &at);
+    err = parse_match(p, f, &at);
     if (err == 0)
-        err = parse_qualifiers(p, &f, &at);
+        err = parse_qualifiers(p, f, &at);
     if (err == 0)
         err = check_behind(p);
     if (err == 0)
         err = check_order(p, &at);
     if (err == 0)
-        err = settle_direction(p, &f, &at);
+        err = settle_direction(p, f, &at);
     if (err < 0)
         return err;
-    err = filter_validate(&f, p->d);
-    if (err < 0) {
-        aim(p->d, &f, &at);
-        return err;
-    }
-    *ret = f;
-    filter_init(&f); /* handed over */
-    return 0;
+    err = filter_validate(f, p->d);
+    if (err < 0)
+        aim(p->d, f, &at);
+    return err;
+}
+
+int parse_filter(struct parser *p, struct filter *ret)
+{
+    filter_init(ret);
+    int err = parse_into(p, ret);
+    if (err < 0)
+        filter_done(ret);
+    return err;
 }

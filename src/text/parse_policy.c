@@ -120,10 +120,14 @@ static int parse_rule_head(struct file *f, struct rule *r)
 
 static int parse_one_filter(struct file *f, struct rule *r)
 {
-    _cleanup_(filter_done) struct filter filter;
-    filter_init(&filter);
+    struct filter filter;
     int err = parse_filter(&f->p, &filter);
-    return err < 0 ? err : rule_add_filter(r, &filter);
+    if (err < 0)
+        return err;
+    err = rule_add_filter(r, &filter);
+    if (err < 0)
+        filter_done(&filter);
+    return err;
 }
 
 static int fail_not_closed(struct file *f, const char *what, struct span open)

@@ -75,6 +75,14 @@ static int parse_item(const char *s, size_t n, struct span at, struct diag *d,
     return 0;
 }
 
+/* Mostly it is one. */
+static int parse_single(const struct token *t, struct diag *d, struct portset *ret)
+{
+    struct port_range item;
+    int err = parse_item(t->s, t->len, t->span, d, &item);
+    return err < 0 ? err : portset_from(&item, 1, ret);
+}
+
 static int parse_list(const struct token *t, struct diag *d, struct portset *ret)
 {
     struct port_range items[LIMIT_PORT_ITEMS];
@@ -112,7 +120,8 @@ int parse_ports(struct parser *p, struct portset *ret)
     }
     struct portset ports = {0};
     if (t->word != WORD_ANY) {
-        int err = parse_list(t, p->d, &ports);
+        bool single = !memchr(t->s, ',', t->len);
+        int err = single ? parse_single(t, p->d, &ports) : parse_list(t, p->d, &ports);
         if (err < 0)
             return err;
     }

@@ -71,7 +71,8 @@ _must_check_ int parse_one_port(const char *s, size_t n, struct span at, struct 
 _must_check_ int parse_proto(struct parser *p, unsigned later, int16_t *ret, bool *ret_given);
 /* Everything after "negotiate" up to the direction, canonical; NULL if there is nothing. */
 _must_check_ int parse_methods(struct parser *p, char **ret);
-/* A whole filter; stops at the first token that is no part of it. */
+/* A whole filter; stops at the first token that is no part of it. *ret is initialised in any case:
+ * filters are large, so it is not made elsewhere first. */
 _must_check_ int parse_filter(struct parser *p, struct filter *ret);
 _must_check_ int parse_interface(struct parser *p, char **ret);
 

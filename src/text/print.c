@@ -83,7 +83,8 @@ int text_print_addr(const struct addr *a, struct strbuf *out)
         return out->error;
     case ADDR_PREFIX:
         print_ip(a->family, a->first, out);
-        return strbuf_addf(out, "/%u", (unsigned)a->prefix_len);
+        (void)strbuf_add_char(out, '/');
+        return strbuf_add_number(out, a->prefix_len);
     case ADDR_RANGE:
         print_ip(a->family, a->first, out);
         (void)strbuf_add_char(out, '-');
@@ -110,9 +111,12 @@ static void print_ports(const struct portset *ports, struct strbuf *out)
 {
     for (uint32_t i = 0; i < ports->n; i++) {
         struct port_range r = ports->range[i];
-        (void)strbuf_addf(out, "%s%u", i == 0 ? " port " : ",", (unsigned)r.first);
-        if (r.last != r.first)
-            (void)strbuf_addf(out, "-%u", (unsigned)r.last);
+        (void)strbuf_add(out, i == 0 ? " port " : ",");
+        (void)strbuf_add_number(out, r.first);
+        if (r.last == r.first)
+            continue;
+        (void)strbuf_add_char(out, '-');
+        (void)strbuf_add_number(out, r.last);
     }
 }
 
@@ -121,10 +125,13 @@ static void print_proto(int proto, bool negotiate, struct strbuf *out)
 {
     bool as_number = negotiate && (proto == PROTO_ESP || proto == PROTO_AH);
     const char *name = as_number ? NULL : proto_name(proto);
+    if (!name && proto == PROTO_ANY)
+        return;
+    (void)strbuf_add_char(out, ' ');
     if (name)
-        (void)strbuf_addf(out, " %s", name);
-    else if (proto != PROTO_ANY)
-        (void)strbuf_addf(out, " %d", proto);
+        (void)strbuf_add(out, name);
+    else
+        (void)strbuf_add_number(out, (uint32_t)proto);
 }
 
 static void print_action(const struct filter *f, struct strbuf *out)

@@ -8,10 +8,13 @@
 
 #include "base/suggest.h"
 
-enum { WORD_BYTES = 24 }; /* longer words are no typing error of ours (longest: 13) */
+enum {
+    WORD_BYTES = 24, /* longer words are no typing error of ours (longest: 13) */
+    TEXT_BYTES = 16,
+};
 
 static const struct {
-    const char *text;
+    char text[TEXT_BYTES]; /* the rest zero: compared as a whole */
     enum word word;
     unsigned contexts;
 } table[] = {
@@ -93,9 +96,12 @@ static const struct {
 
 enum word word_find(const char *s, size_t n)
 {
+    char key[TEXT_BYTES] = "";
+    if (n == 0 || n >= TEXT_BYTES || s[0] < 'a' || s[0] > 'z')
+        return WORD_NONE;
+    memcpy(key, s, n);
     for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        if (table[i].text[0] == s[0] && strlen(table[i].text) == n &&
-            memcmp(table[i].text, s, n) == 0)
+        if (memcmp(table[i].text, key, TEXT_BYTES) == 0)
             return table[i].word;
     return WORD_NONE;
 }

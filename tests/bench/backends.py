@@ -207,10 +207,12 @@ class Portward(Backend):
         self.room = LIMIT - n
         self.start(station)
         before = resident(self.agent.pid)
-        stored = self.cli(station, "policy", "load", policy, accept=(0, 6))[0]
-        assigned = self.cli(station, "policy", "assign", "bench", accept=(0, 6))[0]
+        stored, _, answer = self.cli(station, "--json", "policy", "load", policy, accept=(0, 6))
+        assigned, _, answer2 = self.cli(station, "--json", "policy", "assign", "bench",
+                                        accept=(0, 6))
         return {"apply_ms": round((stored + assigned) * 1000, 3),
                 "store_ms": round(stored * 1000, 3), "assign_ms": round(assigned * 1000, 3),
+                "phases_ms": phases(stored + assigned, answer, answer2),
                 "resident_bytes": resident(self.agent.pid), "resident_empty_bytes": before,
                 **image_bytes(station)}
 
@@ -221,6 +223,16 @@ class Portward(Backend):
         address = rulesets.extra_address(i) if self.family == 4 else f"2001:db8:1::{i:x}"
         return self.cli(station, "block", "in", "udp", "from", address, "to", "me", "port",
                         rulesets.PORT, accept=(0, 6))[0]
+
+
+def phases(seconds, *answers):
+    """Where the agent's time went, and what is left: the command line with its own check of the
+    text, the way to the agent, and notes for the caller."""
+    parts = {}
+    for answer in answers:
+        for name, us in json.loads(answer)["data"]["phases_us"].items():
+            parts[name] = round(parts.get(name, 0) + us / 1000, 3)
+    return {**parts, "rest": round(seconds * 1000 - sum(parts.values()), 3)}
 
 
 class PortwardDirect(Portward):

@@ -74,6 +74,16 @@ def load_rows(results):
             for r in results["rows"] if r.get("load", {}).get("apply_ms") is not None]
 
 
+PHASES = ("parse", "store", "build", "compile", "load", "self_test", "flip", "rest")
+PHASE_HEAD = ("ruleset", "filters", *(p.replace("_", "-") for p in PHASES))
+
+
+def phase_rows(results):
+    """Of the first load; the table above has the median of all."""
+    return [(name(r), count(r["n"]), *(figure(r["load"]["phases_ms"].get(p), 1) for p in PHASES))
+            for r in results["rows"] if "phases_ms" in r.get("load", {})]
+
+
 def special_rows(results):
     rows = []
     for r in results["rows"]:
@@ -94,7 +104,7 @@ def goal_rows(results):
 
 
 def change_rows(results):
-    return [(count(c["n"]), figure(c.get("in_place_ms"), 4), figure(c.get("copy_ms"), 3),
+    return [(count(c["n"]), figure(c.get("in_place_ms"), 4), figure(c.get("in_place_delete_ms"), 4),
              figure(c.get("generation_ms"), 2)) for c in results["changes"]]
 
 
@@ -112,8 +122,9 @@ TABLES = (
     ("Special traffic, nanoseconds of CPU for a packet", ("ruleset", "filters", "traffic", "ns"),
      special_rows),
     ("Loading and memory", LOAD_HEAD, load_rows),
+    ("Parts of loading, milliseconds", PHASE_HEAD, phase_rows),
     ("One filter more inside one process, milliseconds",
-     ("filters", "in place", "copy before it", "by generation"), change_rows),
+     ("filters", "in place", "deleted in place", "by generation"), change_rows),
     ("Goals", ("goal", "bound", "measured", ""), goal_rows),
 )
 

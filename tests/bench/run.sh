@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # All benchmarks, as `make bench` runs them: tables on stdout, ratios within this run. A part that
 # cannot run here says SKIP and makes the exit code 77, unless another part failed.
-# Usage: run.sh BUILD_DIR [PART...]; parts: peers compile command classify. Results of `peers` are
-# left in BUILD_DIR/bench.
+# Usage: run.sh BUILD_DIR [PART...]; parts: peers compile command dynamic classify. Results of
+# `peers` are left in BUILD_DIR/bench.
 set -eu
 build=${1:?use: run.sh BUILD_DIR [PART...]}
 build=$(cd "$build" && pwd)
 shift
-[ $# -gt 0 ] || set -- peers compile command classify
+[ $# -gt 0 ] || set -- peers compile command dynamic classify
 here=$(dirname "$0")
 status=0
 peers=$(mktemp -d)
@@ -28,7 +28,7 @@ part() { # part TITLE COMMAND...
 
 for name in "$@"; do
     case $name in
-    peers | compile | command | classify) ;;
+    peers | compile | command | dynamic | classify) ;;
     *)
         echo "run.sh: no part '$name'" >&2
         exit 2
@@ -51,6 +51,10 @@ for name in "$@"; do
     command)
         part 'command: block and delete, whole processes, beside nft, ufw and firewall-cmd' \
             "$here/bench-command.py"
+        ;;
+    dynamic)
+        part 'dynamic: one filter over API and command line, and what it costs the agent' \
+            "$here/bench-dynamic.py"
         ;;
     classify)
         part 'classify: one packet through the ingress program' \

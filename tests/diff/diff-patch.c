@@ -2,7 +2,7 @@
 /* diff-patch: eval against an image that came about by changes in place. The image is compiled
  * from the policy and some more filters of the same shapes; then filters are deleted and added
  * one by one in random order until the policy is left. What cannot be done in place is compiled
- * anew, as the agent does. Stores are replayed on a second image, which must end up equal. */
+ * anew, as the agent does. Stores are made, taken back and made again. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -19,6 +19,7 @@ struct patched {
     struct host host;
     struct image image;
     struct compile_stats stats;
+    struct image_patcher *patcher;
     uint64_t generation;
     struct filter extra[EXTRA];
     uint64_t steps, in_place;
@@ -77,24 +78,25 @@ static int compile_now(struct patched *c, struct state *s)
     return 0;
 }
 
-static int copy_image(const struct image *from, struct image *ret)
-{
-    size_t size = (size_t)from->n_lines * IMG_LINE_BYTES;
-    *ret = *from;
-    ret->lines = malloc(size);
-    if (!ret->lines)
-        return -ENOMEM;
-    memcpy(ret->lines, from->lines, size);
-    return 0;
-}
-
-static int replay(struct patched *c, const struct image *copy, const struct image_patch *p)
+/* Makes the stores, takes them back, and makes them again. */
+static int replay(struct patched *c, const struct image_patch *p)
 {
     uint8_t *lines = c->image.lines;
+    size_t size = (size_t)c->image.n_lines * IMG_LINE_BYTES;
+    _cleanup_free_ uint8_t *before = malloc(size);
+    if (!before)
+        return -ENOMEM;
+    memcpy(before, lines, size);
     for (size_t i = 0; i < p->n; i++)
         memcpy(lines + (size_t)p->v[i].word * sizeof(uint64_t), &p->v[i].value, sizeof(uint64_t));
-    if (memcmp(lines, copy->lines, (size_t)copy->n_lines * IMG_LINE_BYTES) != 0)
+    if (!image_patch_holds(&c->image, p))
         return -EBADMSG;
+    for (size_t i = p->n; i-- > 0;)
+        memcpy(lines + (size_t)p->v[i].word * sizeof(uint64_t), &p->v[i].before, sizeof(uint64_t));
+    if (memcmp(before, lines, size) != 0)
+        return -EBADMSG;
+    for (size_t i = 0; i < p->n; i++)
+        memcpy(lines + (size_t)p->v[i].word * sizeof(uint64_t), &p->v[i].value, sizeof(uint64_t));
     c->image.generation = p->generation;
     return 0;
 }
@@ -108,24 +110,24 @@ static int toggle(struct patched *c, struct state *s, size_t i)
     size_t at = 0;
     for (size_t k = 0; k < i; k++)
         at += s->in[k];
-    struct image_change change = {.before = &old,
-                                  .after = &new,
-                                  .added = &at,
-                                  .n_added = s->in[i],
-                                  .deleted = &at,
-                                  .n_deleted = !s->in[i],
-                                  .losers = c->stats.n_shadowed > 0,
-                                  .generation = ++c->generation};
-    _cleanup_(image_done) struct image copy = {0};
+    struct image_lists lists = {.before = &old,
+                                .after = &new,
+                                .added = &at,
+                                .n_added = s->in[i],
+                                .deleted = &at,
+                                .n_deleted = !s->in[i],
+                                .losers = c->stats.n_shadowed > 0,
+                                .generation = ++c->generation};
+    struct image_change change;
     _cleanup_(image_patch_done) struct image_patch patch = {0};
-    int err = copy_image(&c->image, &copy);
+    int err = image_change_of(&lists, &change);
     if (err == 0)
-        err = image_patch(&copy, &change, &patch);
+        err = image_patch(c->patcher, &c->image, &change, &patch);
     c->steps++;
     if (err == -EAGAIN)
         return compile_now(c, s);
     c->in_place += err == 0;
-    return err < 0 ? err : replay(c, &copy, &patch);
+    return err < 0 ? err : replay(c, &patch);
 }
 
 /* Same shapes as filters of the policy, with other actions, addresses or ports. */
@@ -171,7 +173,9 @@ static int install(void *self, const struct effective *e)
         if (s.in[i] != (i < e->n))
             err = toggle(c, &s, i);
     if (err < 0 && err != -E2BIG)
-        printf("patch: %s\n", err == -EBADMSG ? "stores and copy differ" : c->d.message);
+        printf("patch: %s\n", err == -EBADMSG
+                                  ? "an entry is not found, or stores taken back leave a rest"
+                                  : c->d.message);
     return err;
 }
 
@@ -217,7 +221,7 @@ int main(int argc, char **argv)
         .ask = ask,
         .self = &c,
     };
-    int status = diff_main(argc, argv, &b);
+    int status = image_patcher_new(&c.patcher) < 0 || diff_main(argc, argv, &b);
     printf("%" PRIu64 " changes, %" PRIu64 " in place\n", c.steps, c.in_place);
     if (c.in_place * 100 < c.steps * IN_PLACE_PERCENT) {
         printf("FAILED: too few changes were made in place to mean something\n");
@@ -225,5 +229,6 @@ int main(int argc, char **argv)
     }
     image_done(&c.image);
     host_done(&c.host);
+    image_patcher_free(c.patcher);
     return status;
 }

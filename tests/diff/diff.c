@@ -130,6 +130,7 @@ static int run_packets(struct run *run, const struct gen_policy *p)
             report_difference(run, &p->e, &q, &verdict, &got);
             return -EILSEQ;
         }
+        gen_count_frame(&run->stats, q.frame, q.len);
         r = gen_count(&run->stats, &p->e, &q.packet, &verdict, q.now_ns);
         if (r < 0)
             return r;

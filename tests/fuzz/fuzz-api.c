@@ -35,7 +35,7 @@ static void check_accepted(const struct request *r)
         require(!s || (r->route->params & PARAM_BIT(p)));
         require(!r->params.flag[p] || (r->route->params & PARAM_BIT(p)));
         require(!r->params.number[p] || (r->route->params & PARAM_BIT(p)));
-        if (s)
+        if (s && !(r->text_body && p == PARAM_TEXT)) /* that one the parser of the text checks */
             check_text(s);
     }
     for (size_t i = 0; i < API_CAPTURES; i++)
@@ -104,6 +104,25 @@ static int take_query(struct request *r, char *query)
     return e;
 }
 
+/* A text as body has its other members in the query. */
+static int take_text(struct request *r, char *query, const char *body, size_t len)
+{
+    int e = take_query(r, query);
+    char **grown = reallocarray(r->query_text, r->n_query + 1, sizeof(*grown));
+    char *text = malloc(len + 1);
+
+    require(grown && text);
+    r->query_text = grown;
+    r->query_text[r->n_query++] = text; /* freed with the request */
+    memcpy(text, body, len);
+    text[len] = '\0';
+    r->text_body = true;
+    if (e == 0)
+        e = params_from_text(r, text, len);
+    require(e < 0 || strlen(r->params.text[PARAM_TEXT]) == len);
+    return e;
+}
+
 static int take_request(struct request *r, const char *method, char *target, const char *body,
                         size_t len)
 {
@@ -118,7 +137,9 @@ static int take_request(struct request *r, const char *method, char *target, con
     if (e < 0)
         return e;
     require(r->right >= r->route->right);
-    if (r->route->body_max > 0)
+    if (query && route_takes_text(r))
+        e = take_text(r, query, body, len);
+    else if (r->route->body_max > 0)
         e = params_from_body(r, body, len);
     else if (query)
         e = take_query(r, query);

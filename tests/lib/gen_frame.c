@@ -29,9 +29,9 @@ static void put16(uint8_t *b, unsigned v)
     b[1] = (uint8_t)v;
 }
 
-static void add_tags(struct rng *r, uint8_t *frame, size_t *len)
+static void add_tags(struct rng *r, unsigned most, uint8_t *frame, size_t *len)
 {
-    for (unsigned n = 1 + rng_below(r, 9); n; n--) {
+    for (unsigned n = 1 + rng_below(r, most); n; n--) {
         uint8_t tag[4] = {once_in(r, 2) ? 0x81 : 0x88, 0, 0, (uint8_t)rng_below(r, 6)};
         tag[1] = tag[0] == 0x81 ? 0x00 : 0xa8;
         insert_bytes(frame, len, ETH_BYTES - 2, tag, sizeof(tag));
@@ -103,6 +103,31 @@ static void flip_bytes(struct rng *r, uint8_t *frame, size_t len)
         frame[ETH_BYTES + rng_below(r, (uint32_t)len - ETH_BYTES)] = (uint8_t)rng_next(r);
 }
 
+size_t gen_dress_frame(struct rng *r, uint8_t frame[GEN_FRAME_BYTES], size_t len)
+{
+    static const uint8_t types[] = {0, 60, 60, 51, 135};
+    uint8_t *ip = frame + ETH_BYTES;
+    bool v4 = ip[0] >> 4 == 4;
+    unsigned more = v4 ? 1 + rng_below(r, 15 - (ip[0] & 15u)) : 1 + rng_below(r, 4);
+    if (once_in(r, 4) && v4) {
+        uint8_t nops[40];
+        memset(nops, 1, sizeof(nops));
+        insert_bytes(frame, &len, ETH_BYTES + IP4_BYTES, nops, (size_t)more * 4);
+        ip[0] = (uint8_t)(ip[0] + more);
+        put16(ip + 2, get16(ip + 2) + more * 4);
+    } else if (once_in(r, 4) && !v4) {
+        for (; more; more--) {
+            uint8_t ext[8] = {ip[6]}, type = types[rng_below(r, ARRAY_SIZE(types))];
+            insert_bytes(frame, &len, ETH_BYTES + IP6_BYTES, ext, sizeof(ext));
+            ip[6] = type;
+            put16(ip + 4, get16(ip + 4) + (unsigned)sizeof(ext));
+        }
+    }
+    if (once_in(r, 4))
+        add_tags(r, 8, frame, &len);
+    return len;
+}
+
 size_t gen_frame(struct rng *r, const struct packet *p, uint8_t frame[GEN_FRAME_BYTES])
 {
     uint8_t built[EVAL_FRAME_BYTES];
@@ -126,6 +151,45 @@ size_t gen_frame(struct rng *r, const struct packet *p, uint8_t frame[GEN_FRAME_
     if ((what & 36) == 36)
         cut_end(r, frame, &len);
     if (once_in(r, 2))
-        add_tags(r, frame, &len);
+        add_tags(r, 9, frame, &len);
     return len;
+}
+
+static bool is_extension(uint8_t type)
+{
+    static const uint8_t types[] = {0, 43, 44, 51, 60, 135, 139, 140};
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+        if (types[i] == type)
+            return true;
+    return false;
+}
+
+static void count_chain(struct gen_stats *s, const uint8_t *ip, size_t len)
+{
+    uint8_t type = ip[6];
+    s->extended += is_extension(type);
+    for (size_t at = IP6_BYTES; is_extension(type) && at + 8 <= len;) {
+        if (type == 44) {
+            s->fragments++;
+            return;
+        }
+        size_t bytes = type == 51 ? (ip[at + 1] + 2u) * 4 : (ip[at + 1] + 1u) * 8;
+        type = ip[at];
+        at += bytes;
+    }
+}
+
+void gen_count_frame(struct gen_stats *s, const uint8_t *frame, size_t len)
+{
+    size_t at = ETH_BYTES - 2;
+    for (; at + 4 <= len && (get16(frame + at) == 0x8100 || get16(frame + at) == 0x88a8); at += 4)
+        ;
+    s->tagged += at > ETH_BYTES - 2;
+    const uint8_t *ip = frame + at + 2;
+    if (at + 2 + IP4_BYTES <= len && get16(frame + at) == 0x0800) {
+        s->extended += (ip[0] & 15) > 5;
+        s->fragments += (get16(ip + 6) & 0x3fff) != 0;
+    } else if (at + 2 + IP6_BYTES <= len && get16(frame + at) == 0x86dd) {
+        count_chain(s, ip, len - at - 2);
+    }
 }

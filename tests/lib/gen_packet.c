@@ -282,6 +282,9 @@ void gen_stats_print(const struct gen_stats *s)
            percent(s->by_filter, s->pairs), percent(s->block, s->pairs),
            percent(s->permit, s->pairs), percent(s->no_match, s->pairs),
            percent(s->structure, s->pairs), percent(s->earlier, s->pairs));
+    printf("VLAN tags %.1f %%, options or extension headers %.1f %%, fragments %.1f %%\n",
+           percent(s->tagged, s->pairs), percent(s->extended, s->pairs),
+           percent(s->fragments, s->pairs));
     printf("among several matches %.1f %%; tiers: ordinary %.1f %%, override %.1f %%, exemption "
            "%.2f %%, failsafe %.2f %%\nreasons:",
            percent(s->several, s->sampled), percent(s->tier[TIER_ORDINARY], s->pairs),
@@ -309,6 +312,9 @@ unsigned gen_stats_missed(const struct gen_stats *s)
            missed("blocked by a filter", s->block, s->pairs, 10) +
            missed("permitted by a filter", s->permit, s->pairs, 10) +
            missed("denied unless negotiated", s->reason[DROP_NO_SA], s->pairs, 1) +
+           missed("VLAN tags", s->tagged, s->pairs, 3) +
+           missed("options or extension headers", s->extended, s->pairs, 3) +
+           missed("fragments", s->fragments, s->pairs, 3) +
            missed("tier ordinary", s->tier[TIER_ORDINARY], s->pairs, 1) +
            missed("tier override", s->tier[TIER_OVERRIDE], s->pairs, 1) +
            missed("tier exemption", s->tier[TIER_EXEMPTION], s->pairs, 0.5) +

@@ -64,19 +64,16 @@ def pinned(path):
     return _bpf(BPF_OBJ_GET, struct.pack("=QII", ctypes.addressof(name), 0, 0))
 
 
-def link_ifindex(path):
-    """Interface of a pinned TCX link; 0 once it is detached or its interface gone."""
-    link = pinned(path)
-    info = ctypes.create_string_buffer(64)
+def link_info(path):
+    """(id, id of its program, ifindex) of a pinned TCX link; the last is 0 once it is detached or
+    its interface gone."""
+    link, info = pinned(path), ctypes.create_string_buffer(64)
     try:
-        _bpf_info(link, info)
+        _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", link, len(info), ctypes.addressof(info)))
     finally:
         os.close(link)
-    return struct.unpack_from("=I", info, 16)[0]
-
-
-def _bpf_info(fd, info):
-    _bpf(BPF_OBJ_GET_INFO_BY_FD, struct.pack("=IIQ", fd, len(info), ctypes.addressof(info)))
+    _, identity, program, _, ifindex = struct.unpack_from("=5I", info)
+    return identity, program, ifindex
 
 
 def run_program(program, frame, ifindex, repeat=1):

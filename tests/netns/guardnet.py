@@ -125,6 +125,14 @@ def expect(guard, count, text, control=None):
     return check(count > 0 if control is None else count == control, f"guard off: {text}: {count}")
 
 
+def reachable(net, which, *targets):
+    """A new interface sends nothing until the kernel has noticed its carrier, and a new address
+    has no neighbours until its group is joined; both come later on a busy machine. No row blocks
+    echo."""
+    for target in targets:
+        check(until(lambda t=target: net.ping(which, t, 1)) < 10, f"{target} is reachable")
+
+
 def pair(net, guard, name, server_at, target, source, which="F"):
     """Datagrams to port 1434, which the guard must stop, then to 1435, which nobody blocks: when
     those have come, so have the others or never will."""

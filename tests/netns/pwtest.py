@@ -108,10 +108,8 @@ class Net:
     def ready(self):
         """Waits until the client reaches the server over both families (no agent yet)."""
         for address in (S4, S6):
-            deadline = time.monotonic() + 10
-            while not self.ping("C", address, 1, wait_s=0.5):
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"namespaces cannot talk over {address}")
+            if until(lambda a=address: self.ping("C", a, 1, wait_s=0.5), 60) == math.inf:
+                raise RuntimeError(f"namespaces cannot talk over {address}")
 
     @property
     def pins(self):

@@ -9,13 +9,12 @@ import contextlib
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import threading
 import time
 
-from pwtest import (C4, C6, S4, S6, check, main, received, run, skip, udp6_frame,
-                    udp_frame)
+from pwtest import (C4, C6, S4, S6, check, main, received, run, skip, udp6_frame, udp_frame,
+                    until)
 
 N = 20
 D4, BRIDGE4, PORT4, NEW4, NEW_PEER4 = ("192.168.2.2", "192.168.3.1", "192.168.3.2",
@@ -38,13 +37,6 @@ def delivered(net, server, source, target, port, n=N, which="C"):
 
 def counted(net, identity):
     return net.counters()[identity]
-
-
-def until(condition, limit_s=3.0):
-    start = time.monotonic()
-    while not condition() and time.monotonic() - start < limit_s:
-        time.sleep(0.02)
-    return time.monotonic() - start
 
 
 # --- kinds of hooks ---

@@ -13,7 +13,7 @@ import time
 
 import bpfcall
 from guardnet import (G4, N, Y4, close, detach, drop, expect, filters, got, main_namespace, make_y,
-                      pair, run_rows, s0_index, stopped, translate, wait_covered, wait_role)
+                      pair, reachable, run_rows, s0_index, stopped, translate, wait_covered, wait_role)
 from pwtest import (AGENT, C4, C6, PIN_ROOT, S4, S6, check, main, netns_cookie, received, run,
                     udp_frame, until)
 
@@ -121,7 +121,7 @@ class Stream:
 def stands(net, index):
     """Both links of an interface of S are there and attached, as the kernel sees it."""
     try:
-        return all(bpfcall.link_ifindex(net.pins / f"link/{index}-{d}") == index
+        return all(bpfcall.link_info(net.pins / f"link/{index}-{d}")[2] == index
                    for d in ("in", "out"))
     except FileNotFoundError:
         return False
@@ -309,6 +309,7 @@ def bound_to_port(net, guard):
     mac = net.mac("C", "bc0").hex(":")
     net.ip("S", "neigh", "replace", PORT4, "lladdr", mac, "dev", "bp0", "nud", "permanent")
     wait_role(net, "bp0", "port")
+    reachable(net, "C", "192.168.3.1")
     server = net.udp("C", "0.0.0.0", 1434)
 
     def send(want=None):

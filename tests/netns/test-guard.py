@@ -8,7 +8,7 @@ import time
 
 import bpfcall
 from guardnet import (F4, F6, G4, G6, X4, X6, Y4, Y6, close, drop, expect, filters, mac_bytes,
-                      make_x, make_y, N, pair, run_rows, stopped, wait_covered)
+                      make_x, make_y, N, pair, reachable, run_rows, stopped, wait_covered)
 from pwtest import C4, C6, check, main, received, udp_frame, until
 
 NEW4, NEW6 = "192.168.1.77", "2001:db8:1::77"
@@ -17,6 +17,7 @@ NEW4, NEW6 = "192.168.1.77", "2001:db8:1::77"
 def uncovered_in(net, guard):
     with filters(net, "block in udp port 1434"), stopped(net):
         make_x(net)
+        reachable(net, "F", X4, X6)
         for source, target in ((F4, X4), (F6, X6)):
             pair(net, guard, "uncovered, in", "S", target, source)
     drop(net, "x0")
@@ -25,6 +26,7 @@ def uncovered_in(net, guard):
 def uncovered_out(net, guard):
     with filters(net, "block out udp port 1434"), stopped(net):
         make_x(net)
+        reachable(net, "S", F4, F6)
         for source, target in ((X4, F4), (X6, F6)):
             pair(net, guard, "uncovered, out", "F", target, source, which="S")
     drop(net, "x0")
@@ -38,6 +40,7 @@ def uncovered_forward(net, guard):
         for which, via4, via6, other in (("F", X4, X6, "78"), ("G", Y4, Y6, "77")):
             net.ip(which, "route", "replace", f"10.{other}.0.0/24", "via", via4)
             net.ip(which, "route", "replace", f"fd{other}::/64", "via", via6)
+        reachable(net, "F", G4, G6)
         for source, target in ((F4, G4), (F6, G6)):
             pair(net, guard, "forwarded", "G", target, source)
     drop(net, "x0", "y0")
@@ -50,6 +53,7 @@ def stale_ifindex(net, guard):
     with filters(net, "block in udp port 1434", "block out udp port 1434"), stopped(net):
         drop(net, "x0")
         make_x(net, index=777)
+        reachable(net, "S", F4)
         pair(net, guard, "stale ifindex, in", "S", X4, F4)
         pair(net, guard, "stale ifindex, out", "F", F4, X4, which="S")
     drop(net, "x0")
@@ -60,6 +64,7 @@ def new_address(net, guard):
     with filters(net, "block in udp port 1434"), stopped(net):
         net.ip("S", "addr", "add", f"{NEW4}/24", "dev", "s0")
         net.ip("S", "addr", "add", f"{NEW6}/64", "dev", "s0", "nodad")
+        reachable(net, "C", NEW4, NEW6)
         for source, target in ((C4, NEW4), (C6, NEW6)):
             pair(net, guard, "a new address", "S", target, source, which="C")
     net.ip("S", "addr", "del", f"{NEW4}/24", "dev", "s0")
@@ -127,6 +132,7 @@ def loopback_from_wire(net, guard):
     server = net.udp("S", "127.0.0.1", 1500)
     with filters(net, "block in udp port 1434"), stopped(net):  # armed: structure is dropped
         make_x(net)
+        reachable(net, "F", X4)
         net.sysctl("S", "net.ipv4.conf.x0.route_localnet", "1")
         net.frames("F", "f0", udp_frame(mac_bytes("f0"), mac_bytes("x0"), F4, "127.0.0.1", 1500), N)
         expect(guard, received(server, want=None if guard else N), "127.0.0.1 from the wire", N)
@@ -139,6 +145,7 @@ def forged_tag(net, guard):
     server = net.udp("S", "0.0.0.0", 1434)
     with filters(net, "block in udp port 1434"), stopped(net):
         make_x(net)
+        reachable(net, "F", X4)
         with net.inside("F"):
             program = bpfcall.load(bpfcall.tagging(bpfcall.TCX_NEXT), "pwt_tag")
             link = bpfcall.tcx(program, socket.if_nametoindex("f0"), bpfcall.TCX_EGRESS)

@@ -67,10 +67,42 @@ def expires(net):
     net.ok("flush", "-y")
 
 
+def sequence(net):
+    """Many changes by chance: the same image, a line on disk each, and packets get what the list says,
+    also after a kill, when the image is taken over as it is."""
+    rng = random.Random(SEED)
+    net.block("block", "in", "udp", "port", "2500")
+    net.block("block", "in", "udp", "from", C4, "to", "me", "port", "2500")
+    image, ids = image_id(net), {}
+    snapshot = net.dir / "run" / "dynamic.json"
+    written = snapshot.stat().st_mtime_ns
+    for _ in range(60):
+        port = rng.randrange(2501, 2521)
+        if port in ids:
+            net.ok("delete", ids.pop(port))
+        else:
+            source = ("from", C4, "to", "me") if rng.random() < 0.5 else ()
+            ids[port] = net.block("block", "in", "udp", *source, "port", str(port))
+    check(image_id(net) == image, "60 changes by chance came into the same image")
+    check(snapshot.stat().st_mtime_ns == written, "and none of them wrote the whole layer")
+    ports = rng.sample(range(2501, 2521), 6)
+    check([arrives(net, C4, S4, p, 2) == 0 for p in ports] == [p in ids for p in ports],
+          "packets get what the list says")
+    before = net.json("list")["filters"], generation(net)
+    net.stop_agent(signal.SIGKILL)
+    net.start_agent()
+    check((net.json("list")["filters"], generation(net)) == before and image_id(net) == image,
+          "an agent after a kill knows all of it, and takes the image over")
+    check([arrives(net, C4, S4, p, 2) == 0 for p in ports] == [p in ids for p in ports],
+          "packets still get it")
+    net.block("block", "in", "udp", "port", "2530")
+    check(image_id(net) == image and arrives(net, C4, S4, 2530) == 0, "and goes on in it")
+    net.ok("flush", "-y")
+
+
 def killed(net):
     """An acknowledged filter is never lost, and packets get what the list says."""
     rng = random.Random(SEED)
-    print(f"PORTWARD_SEED={SEED}")
     net.block("block", "in", "udp", "port", "3000")
     wanted, bad = {3000}, []
     for i in range(KILLS):
@@ -99,6 +131,8 @@ def test(net):
     net.start_agent()
     adds_and_deletes(net)
     expires(net)
+    print(f"PORTWARD_SEED={SEED}")
+    sequence(net)
     killed(net)
 
 

@@ -242,10 +242,15 @@ def full_state(net, disk, probe):
 
 def full_runtime(net, disk, probe):
     """What a later agent needs cannot be written: nothing changes."""
-    net.ok(*filter_text("block", 4002).split(), "for", "1s")
+    net.ok(*filter_text("block", 4002).split(), "for", "3s")
+    # Two generations: all files are written anew, and the journal, which has room left on its last
+    # page even on a full disk, is not begun.
+    more = GUARD.replace("\n}\n", '\n    rule "more" block in udp port 4009\n}\n')
+    net.ok("policy", "load", "-", "--replace", text=more)
+    net.ok("policy", "load", "-", "--replace", text=GUARD)
     before = look(net)
     disk.fill()
-    time.sleep(1.5)
+    time.sleep(3.5)
     check(look(net) == before and "filter-expired" not in (net.dir / "agent.log").read_text(),
           "runtime full: an expired block stays and nothing says that it ended")
     refused(net, "runtime full, flush", "flush")

@@ -241,8 +241,9 @@ static inline uint64_t hash_map(int fd, uint64_t h)
 /* A number that changes if anything in any map changes. */
 static inline uint64_t hash_all_maps(const struct world *w)
 {
-    static const char *const names[] = {"roots",      "ifrole",   "ifrole_low", "local4", "local6",
-                                        "local_hint", "counters", "stats",      "meta"};
+    static const char *const names[] = {"roots",  "ifrole",     "ifrole_low",  "local4",
+                                        "local6", "local_hint", "local_exact", "counters",
+                                        "stats",  "meta"};
     uint64_t h = 0;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         _cleanup_(close_p) int fd = pin_fd(w, "map", names[i]);

@@ -187,6 +187,11 @@ static void take_batch(struct job *j, const struct agent_change *c)
                     (unsigned long long)c->if_state, c->dry_run) > 0);
 }
 
+const char *agent_phase_name(enum agent_phase p)
+{
+    return p == AGENT_PHASE_PARSE ? "parse" : "other";
+}
+
 int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done, void *ctx,
                  struct diag *d, uint64_t *ret_id)
 {

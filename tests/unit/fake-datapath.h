@@ -12,6 +12,7 @@
 
 #include "../../src/agent/internal.h"
 #include "eval/eval.h"
+#include "image.h"
 #include "text/text.h"
 
 enum { FAKE_COUNTERS = 4096 };
@@ -29,6 +30,13 @@ static struct {
     struct agent *agent; /* the one that runs */
     struct fake_image active;
     bool adopted;
+    /* Images as bytes, for changes in place, and what they were before the last of these. */
+    bool in_place;
+    struct image candidate_bytes, active_bytes;
+    struct fake_image unpatched;
+    unsigned n_patches, n_unpatches;
+    int patch_error; /* errno */
+    void (*at_patch)(void);
     uint64_t candidate, flipping; /* generation numbers, 0 = none */
     uint64_t left_candidate;      /* of an agent that was killed */
     unsigned polls;
@@ -91,6 +99,13 @@ static void fake_image_copy(const struct effective *e, uint64_t generation, stru
 static void _unused_ fake_reset(void)
 {
     fake_image_done(&fake.active);
+    fake_image_done(&fake.unpatched);
+    image_done(&fake.active_bytes);
+    image_done(&fake.candidate_bytes);
+    fake.in_place = false;
+    fake.n_patches = fake.n_unpatches = 0;
+    fake.patch_error = 0;
+    fake.at_patch = NULL;
     fake.adopted = fake.lie = fake.refuse_open = fake.slow_worker = false;
     fake.candidate = fake.flipping = 0;
     fake.candidate_error = fake.flip_error = fake.worker_error = fake.late_error = 0;
@@ -261,6 +276,11 @@ int datapath_candidate(struct datapath *dp _unused_, const struct image *img,
     assert_true(img->generation > fake.active.generation);
     fake.candidate = img->generation;
     fake.polls = 0;
+    image_done(&fake.candidate_bytes);
+    fake.candidate_bytes = *img;
+    fake.candidate_bytes.lines = malloc((size_t)img->n_lines * IMG_LINE_BYTES);
+    assert_non_null(fake.candidate_bytes.lines);
+    memcpy(fake.candidate_bytes.lines, img->lines, (size_t)img->n_lines * IMG_LINE_BYTES);
     return 0;
 }
 int datapath_flip(struct datapath *dp _unused_, struct diag *d)
@@ -282,6 +302,9 @@ void datapath_abandon(struct datapath *dp _unused_)
 static void fake_flip(void)
 {
     fake_image_done(&fake.active);
+    image_done(&fake.active_bytes);
+    fake.active_bytes = fake.candidate_bytes;
+    fake.candidate_bytes = (struct image){.lines = NULL};
     fake_image_copy(&fake.agent->install.next->e, fake.flipping, &fake.active);
     fake.n_flips++;
 }
@@ -301,18 +324,73 @@ int datapath_visible(struct datapath *dp, unsigned root_slot, uint64_t generatio
         fake_flip();
     return 1;
 }
-/* Changes in place need the bytes of an image: tests/netns/test-inplace.py has them. */
-int datapath_image_copy(struct datapath *dp _unused_, struct image *ret _unused_)
+int datapath_image(struct datapath *dp _unused_, struct image *ret)
 {
-    return -EBUSY;
+    if (!fake.in_place || !fake.active_bytes.lines)
+        return -EBUSY;
+    *ret = fake.active_bytes;
+    return 0;
 }
-int datapath_patch(struct datapath *dp _unused_, const struct image_patch *p _unused_)
+
+/* What the agent is about to enforce: the layers of its job, of which only the dynamic one is new.
+ */
+static void fake_patch_filters(uint64_t generation)
 {
-    return -EBUSY;
+    struct agent *a = fake.agent;
+    const struct dynamic *l = &a->current->next_layers.dynamic;
+    struct effective e = a->in_force->e;
+    struct effective_filter *v = calloc(a->in_force->dynamic_first + l->n + 1, sizeof(*v));
+    assert_non_null(v);
+    e.n = a->in_force->dynamic_first;
+    memcpy(v, e.v, e.n * sizeof(*v));
+    e.v = v;
+    for (size_t i = 0; i < l->n; i++, e.n++) {
+        v[e.n] = (struct effective_filter){.filter = &l->v[i]->filter,
+                                           .layer = LAYER_DYNAMIC,
+                                           .deadline_ns = l->v[i]->deadline_ns};
+        assert_int_equal(counter_ids_get(a->ids, &l->v[i]->filter.guid, &v[e.n].counter_id, NULL),
+                         0);
+    }
+    fake_image_done(&fake.unpatched);
+    fake.unpatched = fake.active;
+    fake_image_copy(&e, generation, &fake.active);
+    free(v);
 }
-int datapath_unpatch(struct datapath *dp _unused_, const struct image_patch *p _unused_)
+
+static void fake_store(const struct image_patch *p, bool back)
 {
-    return -EBUSY;
+    uint64_t *words = fake.active_bytes.lines;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct image_store *s = &p->v[back ? p->n - 1 - i : i];
+        assert_int_equal(words[s->word], back ? s->value : s->before);
+        words[s->word] = back ? s->before : s->value;
+    }
+    fake.active_bytes.generation = back ? p->before : p->generation;
+}
+
+int datapath_patch(struct datapath *dp _unused_, const struct image_patch *p)
+{
+    if (fake.patch_error)
+        return -fake.patch_error;
+    /* The long way has taken the layers already: it is not followed here. */
+    if (fake.agent->current->next_layers.settings.log_rate == 0)
+        return -EBUSY;
+    if (fake.at_patch)
+        fake.at_patch();
+    assert_true(p->before == fake.active_bytes.generation);
+    fake_store(p, /* back= */ false);
+    fake_patch_filters(p->generation);
+    fake.n_patches++;
+    return 0;
+}
+int datapath_unpatch(struct datapath *dp _unused_, const struct image_patch *p)
+{
+    fake_store(p, /* back= */ true);
+    fake_image_done(&fake.active);
+    fake.active = fake.unpatched;
+    fake.unpatched = (struct fake_image){.generation = 0};
+    fake.n_unpatches++;
+    return 0;
 }
 uint32_t datapath_counter_room(const struct datapath *dp _unused_)
 {
@@ -365,6 +443,19 @@ int datapath_flows(const struct datapath *dp _unused_, flow_visitor *visit, void
     for (unsigned i = 0; i < fake.n_flows && r == 0; i++)
         r = visit(arg, &fake.flows[i]);
     return r;
+}
+int datapath_flow_find(const struct datapath *dp _unused_, const struct packet *p, struct flow *ret)
+{
+    for (unsigned i = 0; i < fake.n_flows; i++) {
+        const struct flow *f = &fake.flows[i];
+        bool forward = ip_eq(f->src, p->src) && ip_eq(f->dst, p->dst) && f->sport == p->sport;
+        bool answer = ip_eq(f->src, p->dst) && ip_eq(f->dst, p->src) && f->sport == p->dport;
+        if ((forward || answer) && f->proto == p->proto) {
+            *ret = *f;
+            return 0;
+        }
+    }
+    return -ENOENT;
 }
 int datapath_flow_delete(struct datapath *dp _unused_, const struct flow *f)
 {

@@ -2,19 +2,10 @@
 /* Batches over a stand-in for the kernel: all OPs in one generation or nothing, later OPs see what
  * earlier ones did, the optimistic lock, and settings that win over the file. */
 #include <inttypes.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/resource.h>
 
-#include <cmocka.h>
-
-#include "fake-datapath.h"
-
-static char dir[64], state_dir[80], run_dir[80], config[80];
-static struct agent *agent;
+#include "agent-help.h"
 
 enum { KEPT_OPS = 16 };
 struct answer {
@@ -66,15 +57,7 @@ static void keep(void *ctx, const struct agent_result *r)
         keep_op(a, i, &r->ops[i]);
 }
 
-static struct answer request(const struct agent_change *c)
-{
-    struct answer a = {0};
-    struct diag d = {0};
-    assert_int_equal(agent_change(agent, c, keep, &a, &d, NULL), 0);
-    while (!a.done)
-        assert_true(sd_event_run(agent_event(agent), 5000000) > 0);
-    return a;
-}
+#include "agent-ask.h"
 
 #define BATCH(...)                                                                                 \
     (struct agent_change)                                                                          \
@@ -101,48 +84,6 @@ static struct answer request(const struct agent_change *c)
     {                                                  \
         .kind = AGENT_SETTING, .key = (k), .text = (v) \
     }
-
-static struct answer ok(const struct agent_change *c)
-{
-    struct answer a = request(c);
-    if (a.err < 0)
-        fail_msg("%s", a.message);
-    return a;
-}
-
-static void start(void)
-{
-    struct diag d = {0};
-    struct agent_options o = {
-        .config = config, .state_dir = state_dir, .runtime_dir = run_dir, .vendor_dir = dir};
-    int err = agent_new(&o, &d, &agent);
-    fake.agent = agent;
-    if (err == 0)
-        err = agent_start(agent, &d);
-    if (err < 0)
-        fail_msg("%s", d.message);
-}
-
-static int setup(void **state _unused_)
-{
-    snprintf(dir, sizeof(dir), "/tmp/pw-batch-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
-    snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
-    snprintf(config, sizeof(config), "%s/own.conf", dir);
-    fake_reset();
-    return 0;
-}
-
-static int teardown(void **state _unused_)
-{
-    char command[128];
-    agent = agent_free(agent);
-    fake_image_done(&fake.active);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
-}
 
 static uint64_t state_number(void)
 {
@@ -531,7 +472,7 @@ int main(void)
 {
     if (signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         return 1;
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, agent_setup, agent_teardown)
     const struct CMUnitTest tests[] = {T(test_one_generation),
                                        T(test_nothing_after_an_error),
                                        T(test_later_ops_see_earlier_ones),

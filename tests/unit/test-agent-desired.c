@@ -94,8 +94,8 @@ static void test_layers(void **state _unused_)
 {
     struct layers l = sample(99);
     _cleanup_(desired_freep) struct desired *x = build(&l);
-    static const enum layer layers[] = {LAYER_PERSISTENT, LAYER_DYNAMIC, LAYER_DYNAMIC, LAYER_LOCAL,
-                                        LAYER_LOCAL};
+    static const enum layer layers[] = {LAYER_PERSISTENT, LAYER_LOCAL, LAYER_LOCAL, LAYER_DYNAMIC,
+                                        LAYER_DYNAMIC};
     assert_int_equal(x->e.n, ARRAY_SIZE(layers));
     for (size_t i = 0; i < x->e.n; i++) {
         assert_int_equal(x->e.v[i].layer, layers[i]);
@@ -103,9 +103,9 @@ static void test_layers(void **state _unused_)
         assert_int_equal(desired_dynamic(x, i) != NULL, layers[i] == LAYER_DYNAMIC);
     }
     assert_string_equal(x->e.v[0].policy, "P");
-    assert_string_equal(x->e.v[4].rule, "a");
-    assert_null(x->e.v[1].policy);
-    assert_true(x->e.v[2].deadline_ns == 99);
+    assert_string_equal(x->e.v[2].rule, "a");
+    assert_null(x->e.v[3].policy);
+    assert_true(x->e.v[4].deadline_ns == 99);
     assert_int_equal(x->n_fresh, 5);
     assert_int_equal(l.dynamic.n, 0); /* taken over */
 }
@@ -121,7 +121,7 @@ static void test_counters_stay(void **state _unused_)
     assert_int_equal(y->e.n, 4);
     assert_int_equal(y->n_fresh, 0);
     assert_int_equal(y->e.v[0].counter_id, x->e.v[0].counter_id);
-    assert_int_equal(y->e.v[1].counter_id, x->e.v[2].counter_id);
+    assert_int_equal(y->e.v[3].counter_id, x->e.v[4].counter_id);
 }
 
 /* Digest of the sample after a change of it. */

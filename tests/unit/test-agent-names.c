@@ -3,21 +3,13 @@
  * wait, answers that change what is in force, a generation that cannot be installed, restarts with
  * and without the last good addresses. */
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <cmocka.h>
-
 #include "../../src/agent/files.h"
 #include "../../src/agent/keywords.h"
-#include "fake-datapath.h"
+#include "agent-help.h"
 
-static char dir[64], state_dir[80], run_dir[80], config[80];
-static struct agent *agent;
 static int fetcher = -1;
 static char heard[4096];
 static struct {
@@ -39,29 +31,6 @@ static void set_gateway(uint64_t address)
 {
     gateways.list = (struct address_list){.n = 0};
     address_list_add(&gateways.list, FAMILY_4, (struct ip){0, address});
-}
-
-static int try_start(bool forget, struct diag *d)
-{
-    struct agent_options o = {.config = config,
-                              .state_dir = state_dir,
-                              .runtime_dir = run_dir,
-                              .vendor_dir = dir,
-                              .forget_dynamic = forget};
-    int err = agent_new(&o, d, &agent);
-    fake.agent = agent;
-    if (err == 0)
-        err = agent_start(agent, d);
-    if (err < 0)
-        agent = agent_free(agent);
-    return err;
-}
-
-static void start(void)
-{
-    struct diag d = {0};
-    if (try_start(false, &d) < 0)
-        fail_msg("%s", d.message);
 }
 
 static void turns(int n)
@@ -103,28 +72,17 @@ static void connect_fetcher(void)
     turns(5);
 }
 
-static int setup(void **state _unused_)
+static int setup(void **state)
 {
-    snprintf(dir, sizeof(dir), "/tmp/pw-names-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
-    snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
-    snprintf(config, sizeof(config), "%s/own.conf", dir);
-    fake_reset();
     memset(&gateways, 0, sizeof(gateways));
-    return 0;
+    return agent_setup(state);
 }
 
-static int teardown(void **state _unused_)
+static int teardown(void **state)
 {
-    char command[128];
     close_p(&fetcher);
     fetcher = -1;
-    agent = agent_free(agent);
-    fake_image_done(&fake.active);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
+    return agent_teardown(state);
 }
 
 struct answer {

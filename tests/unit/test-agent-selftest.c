@@ -242,7 +242,7 @@ static void test_near_is_enough(void **state _unused_)
     _cleanup_(near_done) struct near near = {0};
     unsigned n_decided = 0;
     size_t n_looked = 0;
-    assert_int_equal(near_build(&near, &e), 0);
+    assert_int_equal(near_build(&near, &e, e.n), 0);
     for (unsigned i = 0; i < 20000; i++) {
         struct packet p = probe_random(e.v[rng_below(&r, (uint32_t)e.n)].filter,
                                        e.v[rng_below(&r, (uint32_t)e.n)].filter, &host, &r);

@@ -3,18 +3,9 @@
  * tried, changes on condition of a generation, and what is said about packets. */
 #include <ftw.h>
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
-
+#include "agent-help.h"
 #include "base/hash.h"
-#include "fake-datapath.h"
-
-static char dir[64], state_dir[80], run_dir[80];
-static struct agent *agent;
 
 struct answer {
     bool done;
@@ -68,59 +59,7 @@ static void keep(void *ctx, const struct agent_result *r)
                  "%s %s\n", r->exceptions.v[i].id, r->exceptions.v[i].set);
 }
 
-static struct answer request(const struct agent_change *c)
-{
-    struct answer a = {0};
-    struct diag d = {0};
-    assert_int_equal(agent_change(agent, c, keep, &a, &d, NULL), 0);
-    while (!a.done)
-        assert_true(sd_event_run(agent_event(agent), 5000000) > 0);
-    return a;
-}
-
-static struct answer ok(const struct agent_change *c)
-{
-    struct answer a = request(c);
-    if (a.err < 0)
-        fail_msg("%s", a.message);
-    return a;
-}
-
-static void start(void)
-{
-    struct diag d = {0};
-    struct agent_options o = {
-        .config = dir, .state_dir = state_dir, .runtime_dir = run_dir, .vendor_dir = dir};
-    char config[80];
-    snprintf(config, sizeof(config), "%s/own.conf", dir);
-    o.config = config;
-    int err = agent_new(&o, &d, &agent);
-    fake.agent = agent;
-    if (err == 0)
-        err = agent_start(agent, &d);
-    if (err < 0)
-        fail_msg("%s", d.message);
-}
-
-static int setup(void **state _unused_)
-{
-    snprintf(dir, sizeof(dir), "/tmp/pw-try-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
-    snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
-    fake_reset();
-    return 0;
-}
-
-static int teardown(void **state _unused_)
-{
-    char command[128];
-    agent = agent_free(agent);
-    fake_image_done(&fake.active);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
-}
+#include "agent-ask.h"
 
 /* --- what lies on disk --- */
 static uint64_t print_of_files;
@@ -385,7 +324,7 @@ static void test_flows(void **state _unused_)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, agent_setup, agent_teardown)
     const struct CMUnitTest tests[] = {
         T(try_block),     T(try_policies), T(try_fails_alike), T(rollback),
         T(if_generation), T(trail),        T(flows),

@@ -1,21 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The agent's state machine over a stand-in for the kernel: changes and their answers, failures
  * at every step, restart after a kill and after an orderly stop, damaged files. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <sys/stat.h>
 
 #include "../../src/agent/files.h"
-#include "fake-datapath.h"
-
-static char dir[64], state_dir[80], run_dir[80], config[80];
-static struct agent *agent;
+#include "agent-help.h"
 
 /* --- helpers --- */
 struct answer {
@@ -53,24 +43,7 @@ static void keep(void *ctx, const struct agent_result *r)
         a->policy = r->policies[0];
 }
 
-static struct answer request(const struct agent_change *c)
-{
-    struct answer a = {0};
-    struct diag d = {0};
-    assert_int_equal(agent_change(agent, c, keep, &a, &d, NULL), 0);
-    assert_false(a.done); /* never from inside */
-    while (!a.done)
-        assert_true(sd_event_run(agent_event(agent), 5000000) > 0);
-    return a;
-}
-
-static struct answer ok(const struct agent_change *c)
-{
-    struct answer a = request(c);
-    if (a.err < 0)
-        fail_msg("%s", a.message);
-    return a;
-}
+#include "agent-ask.h"
 
 static struct answer block(const char *text)
 {
@@ -104,36 +77,6 @@ static struct answer rule(const char *name, const char *text, bool replace)
                                           .replace = replace});
 }
 
-static int try_start(bool forget, struct diag *d)
-{
-    struct agent_options o = {.config = config,
-                              .state_dir = state_dir,
-                              .runtime_dir = run_dir,
-                              .vendor_dir = dir,
-                              .forget_dynamic = forget};
-    assert_null(agent);
-    int err = agent_new(&o, d, &agent);
-    fake.agent = agent;
-    if (err == 0)
-        err = agent_start(agent, d);
-    if (err < 0)
-        agent = agent_free(agent);
-    return err;
-}
-
-static void start(void)
-{
-    struct diag d = {0};
-    if (try_start(false, &d) < 0)
-        fail_msg("%s", d.message);
-}
-
-/* The process is gone, the kernel and the files stay. */
-static void kill_agent(void)
-{
-    agent = agent_free(agent);
-}
-
 static void stop(void)
 {
     struct diag d = {0};
@@ -155,27 +98,6 @@ static void list_is(const char *want)
         snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", l.v[i].id);
     assert_string_equal(got, want);
     agent_filters_done(&l);
-}
-
-static int setup(void **state _unused_)
-{
-    snprintf(dir, sizeof(dir), "/tmp/pw-agent-XXXXXX");
-    if (!mkdtemp(dir))
-        return -1;
-    snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
-    snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
-    snprintf(config, sizeof(config), "%s/own.conf", dir);
-    fake_reset();
-    return 0;
-}
-
-static int teardown(void **state _unused_)
-{
-    char command[128];
-    agent = agent_free(agent);
-    fake_image_done(&fake.active);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    return system(command);
 }
 
 static void write_in(const char *where, const char *name, const char *text)
@@ -419,7 +341,8 @@ static void test_kill_and_start(void **state _unused_)
     block("permit in udp port 2");
     delete ("d2");
     block("permit in udp port 2");
-    fake.counters[agent->in_force->e.v[0].counter_id] = (struct counter){38, 2280};
+    fake.counters[agent->in_force->e.v[agent->in_force->dynamic_first].counter_id] =
+        (struct counter){38, 2280};
     list_is("d1 s1 d3");
     unsigned flips = fake.n_flips;
     uint64_t generation = agent_generation(agent);
@@ -740,7 +663,7 @@ static void test_queue(void **state _unused_)
 
 int main(void)
 {
-#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, agent_setup, agent_teardown)
     const struct CMUnitTest tests[] = {
         T(dynamic),
         T(delete),

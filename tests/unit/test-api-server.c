@@ -282,6 +282,89 @@ static void test_large_body(void **state)
     assert_true(now_ms() - t0 < 3000);
 }
 
+/* --- a text as body --- */
+/* Sends one request with a body of its own type; *ret_doc is the answer. */
+static unsigned ask_as(const char *type, const char *target, const char *body, size_t len,
+                       json_t **ret_doc)
+{
+    _cleanup_(close_p) int fd = connect_raw();
+    char head[512], answer[64 * 1024] = "";
+    size_t got = 0;
+    ssize_t n;
+
+    (void)snprintf(head, sizeof(head),
+                   "POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: %s\r\n"
+                   "Content-Length: %zu\r\n\r\n",
+                   target, type, len);
+    send_raw(fd, head);
+    for (size_t sent = 0; sent < len; sent += (size_t)n) {
+        n = send(fd, body + sent, len - sent, MSG_NOSIGNAL);
+        assert_true(n > 0);
+    }
+    while (got < sizeof(answer) - 1 &&
+           (n = recv(fd, answer + got, sizeof(answer) - 1 - got, 0)) > 0)
+        got += (size_t)n;
+    const char *text = strstr(answer, "\r\n\r\n");
+    assert_non_null(text);
+    *ret_doc = json_loads(text + 4, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(*ret_doc);
+    return (unsigned)strtoul(answer + strlen("HTTP/1.1 "), NULL, 10);
+}
+
+static void test_text_body(void **state)
+{
+    static const struct {
+        const char *type, *target, *body;
+        unsigned status;
+        const char *message;
+    } cases[] = {
+        {"text/plain", "/v1/policies", "conflict", 409, NULL}, /* the body is the text */
+        {"text/plain; charset=utf-8", "/v1/policies?replace=1", "conflict", 409, NULL},
+        {"TEXT/PLAIN", "/v1/policies", "{\"text\":\"x\"}", 200, NULL},
+        {"text/plain", "/v1/policies?name=%22%C3%BC&reason=a%26b&peer=192.0.2.1", "x", 200, NULL},
+        {"text/plain", "/v1/policies", "", 200, NULL},
+        {"text/plain", "/v1/policies?text=y", "x", 400, "parameter 'text' is given beside a text"},
+        {"text/plain", "/v1/policies?nothing=1", "x", 400, "unknown member 'nothing'"},
+        {"text/plain", "/v1/policies?replace=2", "x", 400, "must be 0 or 1"},
+        {"text/plain", "/v1/policies?peer=here", "x", 400, "'peer' must be an address"},
+        {"text/plainer", "/v1/policies", "x", 400, "body is not JSON"},
+        {"application/json", "/v1/policies?replace=1", "{}", 400, "takes its members in the body"},
+        {"text/plain", "/v1/policies/P/rules?name=N", "x", 400, "takes its members in the body"},
+        {"text/plain", "/v1/filters", "block in all", 400, "body is not JSON"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_json_ json_t *doc = NULL;
+        unsigned status =
+            ask_as(cases[i].type, cases[i].target, cases[i].body, strlen(cases[i].body), &doc);
+
+        if (status != cases[i].status)
+            print_error("%zu: %u %s\n", i, status, message(doc) ? message(doc) : "");
+        assert_int_equal(status, cases[i].status);
+        if (cases[i].message)
+            assert_non_null(strstr(message(doc), cases[i].message));
+    }
+    _cleanup_json_ json_t *nul = NULL;
+    assert_int_equal(ask_as("text/plain", "/v1/policies", "a\0b", 3, &nul), 400);
+    assert_non_null(strstr(message(nul), "NUL byte"));
+}
+
+/* 32 MiB, which JSON would have escaped: as they are. */
+static void test_large_text_body(void **state)
+{
+    size_t n = 32 * 1024 * 1024;
+    _cleanup_free_ char *body = malloc(n);
+    _cleanup_json_ json_t *doc = NULL;
+    int64_t t0 = now_ms();
+
+    (void)state;
+    assert_non_null(body);
+    memset(body, '"', n);
+    assert_int_equal(ask_as("text/plain", "/v1/policies", body, n, &doc), 200);
+    assert_true(now_ms() - t0 < 3000);
+}
+
 static void test_too_large(void **state)
 {
     _cleanup_json_ json_t *doc = NULL;
@@ -472,7 +555,8 @@ int main(void)
         cmocka_unit_test(test_reason_limit),       cmocka_unit_test(test_pipelined),
         cmocka_unit_test(test_pipelined_changes),  cmocka_unit_test(test_keep_alive),
         cmocka_unit_test(test_half_open),          cmocka_unit_test(test_drip),
-        cmocka_unit_test(test_large_body),         cmocka_unit_test(test_too_large),
+        cmocka_unit_test(test_large_body),         cmocka_unit_test(test_text_body),
+        cmocka_unit_test(test_large_text_body),    cmocka_unit_test(test_too_large),
         cmocka_unit_test(test_large_waiting),      cmocka_unit_test(test_many_idle),
         cmocka_unit_test(test_asker_gone),         cmocka_unit_test(test_second_server),
         cmocka_unit_test(test_socket_of_group),    cmocka_unit_test(test_no_right),

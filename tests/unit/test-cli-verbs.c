@@ -284,8 +284,8 @@ static void test_policy_load(void **state)
     fclose(env.in);
     expect(
         0,
-        "POST /v1/policies {\"text\":\"policy \\\"Web\\\" {\\n    rule \\\"a\\\"  block in tcp from "
-        "any to me port 7 # x\\n}\\n\",\"name\":\"B\",\"replace\":true}\n",
+        "POST /v1/policies?name=B&replace=1 policy \"Web\" {\n    rule \"a\"  block in tcp from any "
+        "to me port 7 # x\n}\n\n",
         "stored \"B\" revision 8 (1 rule, 0 warnings), not assigned\n", "");
     env.in = fmemopen(text, strlen(text), "r");
     with("policy|load|-",
@@ -447,6 +447,28 @@ static void test_explain(void **state)
     assert_string_equal(run.err, "portward: expected block, the verdict is permit\n");
 }
 
+static void test_explain_state(void **state)
+{
+    (void)state;
+    with("explain|in|udp|from|10.1.1.7|port|53|to|me|port|4000",
+         OK(42,
+            "{\"packet\":\"p\",\"verdict\":\"block\",\"decider\":\"no-match\",\"reason\":null,"
+            "\"winner\":null,\"runner_up\":null,\"lost_in\":null,\"others\":[],\"n_others\":0,"
+            "\"kernel\":null,\"path\":{\"interface\":\"eth0\",\"role\":\"normal\","
+            "\"attached\":true,\"hook\":\"tcx\",\"beside\":[{\"text\":\"XDP program 'x'\"},"
+            "{\"text\":\"XFRM policy\"}]},\"state\":{\"table\":\"out-new\",\"opened\":\"out\","
+            "\"exists\":true,\"answer\":true,\"passes\":true,\"filter\":\"d7\"}}",
+            ""));
+    assert_string_equal(run.out,
+                        "block: no filter matches\n"
+                        "others     none\n"
+                        "state      answers a flow in out-new, permitted by d7: passes for "
+                        "that, whatever the verdict above\n"
+                        "path       eth0 normal, TCX\n"
+                        "beside     XDP program 'x'\n"
+                        "           XFRM policy\n");
+}
+
 static void test_explain_no_filter(void **state)
 {
     (void)state;
@@ -584,6 +606,7 @@ int main(void)
         cmocka_unit_test(test_policy_delete),
         cmocka_unit_test(test_rule),
         cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_explain_state),
         cmocka_unit_test(test_explain_no_filter),
         cmocka_unit_test(test_counters),
         cmocka_unit_test(test_state_verbs),

@@ -35,32 +35,55 @@ static void change_done(struct change *c)
     set_done(&c->s);
 }
 
+static void store_all(struct image *img, const struct image_patch *p)
+{
+    uint64_t *words = img->lines;
+    for (size_t i = 0; i < p->n; i++) {
+        assert_int_equal(words[p->v[i].word], p->v[i].before);
+        words[p->v[i].word] = p->v[i].value;
+    }
+    img->generation = p->generation;
+}
+
 /* Compiles what was before and patches a copy of it. */
-static int patch_copy(struct change *c, const struct image_change *change)
+static int patch_copy(struct change *c, const struct image_lists *lists)
 {
     struct compile_options o = {.generation = BEFORE, .seed = 0x5eed};
+    struct image_change change;
     struct diag d = {0};
-    assert_int_equal(compile_image(change->before, &o, &d, &c->before, NULL), 0);
+    assert_int_equal(compile_image(lists->before, &o, &d, &c->before, NULL), 0);
+    int r = image_change_of(lists, &change);
+    if (r < 0)
+        return r;
     size_t size = (size_t)c->before.n_lines * IMG_LINE_BYTES;
     c->after = c->before;
     c->after.lines = malloc(size);
     assert_non_null(c->after.lines);
     memcpy(c->after.lines, c->before.lines, size);
-    return image_patch(&c->after, change, &c->patch);
+    struct image_patcher *patcher = NULL;
+    assert_int_equal(image_patcher_new(&patcher), 0);
+    r = image_patch(patcher, &c->before, &change, &c->patch);
+    image_patcher_free(patcher);
+    if (r == 0) {
+        assert_memory_equal(c->before.lines, c->after.lines, size); /* it is read only */
+        store_all(&c->after, &c->patch);
+        assert_true(image_patch_holds(&c->after, &c->patch));
+    }
+    return r;
 }
 
 static int run(struct change *c, bool add, bool losers)
 {
     struct effective few = less(c), all = set_effective(&c->s);
     size_t last = c->s.n - 1;
-    struct image_change change = {.before = add ? &few : &all,
-                                  .after = add ? &all : &few,
-                                  .added = &last,
-                                  .n_added = add,
-                                  .deleted = &last,
-                                  .n_deleted = !add,
-                                  .losers = losers,
-                                  .generation = AFTER};
+    struct image_lists change = {.before = add ? &few : &all,
+                                 .after = add ? &all : &few,
+                                 .added = &last,
+                                 .n_added = add,
+                                 .deleted = &last,
+                                 .n_deleted = !add,
+                                 .losers = losers,
+                                 .generation = AFTER};
     return patch_copy(c, &change);
 }
 
@@ -222,12 +245,12 @@ static int run_deletions(struct change *c, const size_t *deleted, size_t n, bool
         else
             v[rest.n++] = all.v[i];
     }
-    struct image_change change = {.before = &all,
-                                  .after = &rest,
-                                  .deleted = deleted,
-                                  .n_deleted = n,
-                                  .losers = losers,
-                                  .generation = AFTER};
+    struct image_lists change = {.before = &all,
+                                 .after = &rest,
+                                 .deleted = deleted,
+                                 .n_deleted = n,
+                                 .losers = losers,
+                                 .generation = AFTER};
     return patch_copy(c, &change);
 }
 

@@ -90,12 +90,33 @@ static void test_against_array(void **state)
         assert_ptr_equal(hash_table_get(t, &key[i], sizeof(key[i])), in[i] ? &key[i] : NULL);
 }
 
+/* Room that was made keeps what was there, and what comes then needs no more. */
+static void test_reserve(void **state)
+{
+    (void)state;
+    enum { N = 5000 };
+    static uint32_t keys[N];
+    _cleanup_(hash_table_freep) struct hash_table *t = NULL;
+    assert_int_equal(hash_table_new((struct hash_seed){1, 2}, &t), 0);
+    for (uint32_t i = 0; i < N; i++) {
+        keys[i] = i;
+        if (i == 10 || i == 11 || i == 3000)
+            assert_int_equal(hash_table_reserve(t, i == 11 ? 0 : N - i), 0);
+        assert_int_equal(hash_table_put(t, &keys[i], sizeof(keys[i]), &keys[i]), 0);
+        assert_int_equal(hash_table_put(t, &keys[i], sizeof(keys[i]), &keys[i]), -EEXIST);
+    }
+    assert_int_equal(hash_table_size(t), N);
+    for (uint32_t i = 0; i < N; i++)
+        assert_ptr_equal(hash_table_get(t, &keys[i], sizeof(keys[i])), &keys[i]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_siphash_vectors),
         cmocka_unit_test(test_put_get_remove),
         cmocka_unit_test(test_against_array),
+        cmocka_unit_test(test_reserve),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -331,12 +331,79 @@ static void test_desired(void **state _unused_)
     counter_ids_free(ids);
 }
 
+static void add_text(struct dynamic *l, const char *text, uint8_t number)
+{
+    struct filter f = filter_of(text);
+    struct dynamic_new o = {.filter = &f, .guid = {{200, number}}};
+    struct diag d = {0};
+    size_t at;
+    assert_int_equal(dynamic_add(l, &o, &d, &at), 0);
+    filter_done(&f);
+}
+
+static struct desired *build(struct layers *l, struct counter_ids *ids)
+{
+    struct desired *x = NULL;
+    struct diag d = {0};
+    assert_int_equal(desired_build(l, &host, ids, &d, &x), 0);
+    counter_ids_commit(ids);
+    return x;
+}
+
+/* Filters without names come and go in a desired state: the same as one that is built anew. */
+static void test_desired_changes(void **state _unused_)
+{
+    struct counter_ids *ids;
+    struct layers l = {.names = t}, m;
+    struct dynamic next;
+    struct dynamic_delta delta;
+    uint32_t counter;
+    bool changed;
+    want("b");
+    assert_int_equal(answer("found b 60 192.0.2.2 192.0.2.3 192.0.2.4"), NAME_CHANGED);
+    filter_settings_init(&l.settings);
+    assert_int_equal(counter_ids_new((struct hash_seed){1, 2}, &ids), 0);
+    add_text(&l.dynamic, "block in tcp port 1", 1);
+    add_text(&l.dynamic, "block in from b", 2);
+    add_text(&l.dynamic, "block in tcp port 2", 3);
+    add_text(&l.dynamic, "block in udp from b", 4);
+    struct desired *x = build(&l, ids);
+    assert_int_equal(dynamic_copy(&x->layers.dynamic, &next), 0);
+    assert_int_equal(dynamic_extend(&next, 2, 0, "why", &changed), 0);
+    dynamic_remove(&next, 0);
+    add_text(&next, "block in tcp port 3", 5);
+    assert_int_equal(next.n_named, 2);
+    assert_true(dynamic_difference(&x->layers.dynamic, &next, &delta));
+    assert_int_equal(delta.n_added * 100 + delta.n_deleted * 10 + delta.n_replaced, 111);
+    assert_int_equal(counter_ids_get(ids, &next.v[delta.added]->filter.guid, &counter, NULL), 0);
+    assert_int_equal(desired_reserve(x, &delta), 0);
+    desired_change(x, &delta, &next, counter);
+    assert_int_equal(x->n_fresh, 1);
+    assert_int_equal(x->e.v[x->fresh[0]].counter_id, counter);
+    assert_int_equal(layers_copy(&x->layers, &m), 0);
+    struct desired *y = build(&m, ids);
+    assert_int_equal(x->e.n, y->e.n);
+    assert_int_equal(x->n_written, y->n_written);
+    assert_memory_equal(x->digest, y->digest, sizeof(x->digest));
+    for (size_t i = 0; i < x->e.n; i++) {
+        assert_true(filter_eq(x->e.v[i].filter, y->e.v[i].filter));
+        assert_int_equal(x->e.v[i].counter_id, y->e.v[i].counter_id);
+        assert_int_equal(desired_origin(x, i), desired_origin(y, i));
+        assert_ptr_equal(desired_written(x, i), desired_written(y, i));
+        assert_ptr_equal(desired_dynamic(x, desired_origin(x, i)),
+                         desired_dynamic(y, desired_origin(y, i)));
+    }
+    desired_free(x);
+    desired_free(y);
+    counter_ids_free(ids);
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(answers), T(last_good_is_kept), T(revert),    T(limit),
-        T(file),    T(keyword_files),     T(expansion), T(desired),
+        T(answers),       T(last_good_is_kept), T(revert),  T(limit),           T(file),
+        T(keyword_files), T(expansion),         T(desired), T(desired_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

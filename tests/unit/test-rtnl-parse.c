@@ -77,6 +77,24 @@ static void test_kind_table(void **state)
     }
 }
 
+static void test_untested_kinds(void **state)
+{
+    static const struct {
+        struct ifkind k;
+        const char *untested;
+    } rows[] = {
+        {{.kind = "", .slave_kind = ""}, ""},
+        {{.kind = "veth", .slave_kind = "bridge"}, ""},
+        {{.kind = "vlan", .slave_kind = "bridge"}, "vlan"},
+        {{.kind = "veth", .slave_kind = "vrf"}, "vrf"},
+        {{.kind = "unheard", .slave_kind = ""}, "unheard"},
+        {{.kind = "", .slave_kind = "", .loopback = true}, ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        assert_string_equal(ifkind_untested(&rows[i].k), rows[i].untested);
+}
+
 static struct nlmsghdr *link_message(uint8_t *buf, unsigned char family, unsigned flags)
 {
     struct nlmsghdr *nlh = mnl_nlmsg_put_header(buf);
@@ -465,11 +483,17 @@ static void test_damaged_messages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_kind_table), cmocka_unit_test(test_links),
-        cmocka_unit_test(test_link_data),  cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_addresses),  cmocka_unit_test(test_conf),
-        cmocka_unit_test(test_vrf_tables), cmocka_unit_test(test_dsa_conduit),
-        cmocka_unit_test(test_lost_end),   cmocka_unit_test(test_damaged_messages),
+        cmocka_unit_test(test_kind_table),
+        cmocka_unit_test(test_untested_kinds),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_link_data),
+        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_conf),
+        cmocka_unit_test(test_vrf_tables),
+        cmocka_unit_test(test_dsa_conduit),
+        cmocka_unit_test(test_lost_end),
+        cmocka_unit_test(test_damaged_messages),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -142,10 +142,10 @@ static void test_newer_version(void **state)
     struct fixture *f = *state;
     make_database(f);
     (void)fixture_sql(f, "PRAGMA user_version = 99");
-    expect_refused(f, "has version 99, this build knows versions up to 3");
+    expect_refused(f, "has version 99, this build knows versions up to 4");
     (void)fixture_sql(f, "PRAGMA user_version = 0");
     expect_refused(f, "has no version");
-    (void)fixture_sql(f, "PRAGMA user_version = 3");
+    (void)fixture_sql(f, "PRAGMA user_version = 4");
     fixture_open(f);
     fixture_expect_text(f, "Web", web);
 }
@@ -154,9 +154,9 @@ static void test_other_schema(void **state)
 {
     struct fixture *f = *state;
     make_database(f);
-    (void)fixture_sql(f, "ALTER TABLE rule RENAME COLUMN inactive TO active");
+    (void)fixture_sql(f, "ALTER TABLE revision RENAME COLUMN ids TO identities");
     expect_refused(f, "has another schema");
-    (void)fixture_sql(f, "ALTER TABLE rule RENAME COLUMN active TO inactive");
+    (void)fixture_sql(f, "ALTER TABLE revision RENAME COLUMN identities TO ids");
     (void)fixture_sql(f, "DROP TABLE audit");
     expect_refused(f, "has another schema");
 }
@@ -208,11 +208,18 @@ static void test_damage_of_meaning(void **state)
     static const struct {
         const char *sql, *word;
     } cases[] = {
-        {"UPDATE filter SET text = 'block in tcp prot 445' WHERE position = 0", "filter s1"},
-        {"UPDATE rule SET connection = 'wan'", "connection type 'wan'"},
-        {"UPDATE rule SET guid = x'00'", "a GUID has a wrong size"},
-        {"UPDATE rule SET name = ''", "rule name is empty"},
-        {"DELETE FROM revision", "revision 1 of 'Web' is missing"},
+        {"UPDATE revision SET text = replace(text, 'port', 'prot')", "cannot be read"},
+        {"UPDATE revision SET text = replace(text, 'block', 'connection wan block')",
+         "cannot be read"},
+        {"UPDATE revision SET text = CAST(text || x'ff' AS TEXT)", "cannot be read"},
+        {"UPDATE revision SET text = ''", "not one policy"},
+        {"UPDATE revision SET ids = substr(ids, 2)", "do not fit its text"},
+        {"UPDATE revision SET ids = NULL", "revision 1 of 'web' has no identities"},
+        {"UPDATE revision SET guid = x'00'", "a GUID has a wrong size"},
+        {"UPDATE policy SET guid = x'0000000000000000000000000000ffff'",
+         "not that of its revision"},
+        {"UPDATE policy SET n_filters = n_filters + 1", "not that of its revision"},
+        {"DELETE FROM revision", "revision 1 of 'web' is missing"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         make_database(f);

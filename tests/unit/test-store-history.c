@@ -315,7 +315,7 @@ static void test_first_version_goes_on(void **state)
         "INSERT INTO audit VALUES (1, 1, 0, 'root', 'cli', 'load', 'P', NULL, NULL)");
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
     fixture_open(f);
-    assert_string_equal(fixture_sql(f, "PRAGMA user_version"), "3");
+    assert_string_equal(fixture_sql(f, "PRAGMA user_version"), "4");
     _cleanup_(policy_freep) struct policy *p = NULL;
     struct policy_put o = {.replace = true, .change = "rollback"};
     bool changed;

@@ -110,20 +110,7 @@ static void test_attributes_come_back(void **state)
     fixture_expect_text(f, "W", "policy \"W\" attribute a \"2\" attribute b \"1\" { }");
     put_text(f, "policy \"W\" { }");
     fixture_expect_text(f, "W", "policy \"W\" { }");
-    assert_string_equal(fixture_sql(f, "SELECT count(*) FROM policy_attribute"), "0");
-    assert_string_equal(fixture_sql(f, "SELECT count(*) FROM rule_attribute"), "0");
     assert_string_equal(fixture_sql(f, "SELECT count(*) FROM revision"), "4");
-}
-
-static void test_attributes_go_with_their_policy(void **state)
-{
-    struct fixture *f = *state;
-    fixture_open(f);
-    put_text(f, with_attributes);
-    struct diag d = {0};
-    assert_int_equal(store_policy_delete(f->s, "W", &dialect, &d), 0);
-    assert_string_equal(fixture_sql(f, "SELECT count(*) FROM policy_attribute"), "0");
-    assert_string_equal(fixture_sql(f, "SELECT count(*) FROM rule_attribute"), "0");
 }
 
 static void test_rollback_brings_attributes_back(void **state)
@@ -526,10 +513,10 @@ static void test_second_version_goes_on(void **state)
 {
     struct fixture *f = *state;
     struct diag d = {0};
-    assert_int_equal(schema_n_versions, 3);
+    assert_int_equal(schema_n_versions, 4);
     make_version_2(f);
     fixture_open(f);
-    assert_string_equal(fixture_sql(f, "PRAGMA user_version"), "3");
+    assert_string_equal(fixture_sql(f, "PRAGMA user_version"), "4");
     assert_string_equal(fixture_sql(f, "PRAGMA integrity_check"), "ok");
     fixture_expect_text(f, "P",
                         "policy \"P\" { rule \"a\" connection lan"
@@ -570,7 +557,7 @@ static void test_failed_migration(void **state)
         fixture_sql(f, "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%attribute'"), "0");
     (void)fixture_sql(f, "DROP TABLE secret");
     fixture_open(f);
-    assert_string_equal(fixture_sql(f, "PRAGMA user_version"), "3");
+    assert_string_equal(fixture_sql(f, "PRAGMA user_version"), "4");
 }
 
 /* --- damage --- */
@@ -581,34 +568,6 @@ static void expect_corrupt(int r, const struct diag *d, const char *word)
         print_error("%s\n", d->message);
     assert_int_equal(d->code, DIAG_CORRUPT);
     assert_non_null(strstr(d->message, word));
-}
-
-static void test_damaged_attributes(void **state)
-{
-    struct fixture *f = *state;
-    static const struct {
-        const char *sql, *word;
-    } cases[] = {
-        {"UPDATE rule_attribute SET key = 'No key' WHERE key = 'filteraction'", "'No key'"},
-        {"UPDATE policy_attribute SET key = '9' WHERE key = 'empty'", "attribute '9'"},
-        {"UPDATE policy_attribute SET value = CAST(x'ff' AS TEXT) WHERE key = 'empty'", "UTF-8"},
-        {"UPDATE rule_attribute SET value = CAST(x'610062' AS TEXT) WHERE position = 1", "UTF-8"},
-    };
-    fixture_open(f);
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct diag d = {0};
-        struct policy *p = NULL;
-        put_text(f, "policy \"W\" { }");
-        put_text(f, with_attributes);
-        (void)fixture_sql(f, cases[i].sql);
-        expect_corrupt(store_policy_get(f->s, "W", &d, &p), &d, cases[i].word);
-        assert_null(p);
-        (void)fixture_sql(f, "DELETE FROM policy"); /* for the next case */
-        (void)fixture_sql(f, "DELETE FROM rule");
-        (void)fixture_sql(f, "DELETE FROM filter");
-        (void)fixture_sql(f, "DELETE FROM policy_attribute");
-        (void)fixture_sql(f, "DELETE FROM rule_attribute");
-    }
 }
 
 static void test_damaged_values(void **state)
@@ -645,7 +604,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         STORE_TEST(test_attributes_come_back),
-        STORE_TEST(test_attributes_go_with_their_policy),
         STORE_TEST(test_rollback_brings_attributes_back),
         STORE_TEST(test_library),
         STORE_TEST(test_library_limit),
@@ -661,7 +619,6 @@ int main(void)
         STORE_TEST(test_full_disk),
         STORE_TEST(test_second_version_goes_on),
         STORE_TEST(test_failed_migration),
-        STORE_TEST(test_damaged_attributes),
         STORE_TEST(test_damaged_values),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

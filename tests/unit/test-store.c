@@ -316,8 +316,7 @@ static void test_delete_keeps_history(void **state)
     assert_int_equal(store_policy_delete(f->s, "wEb server", &fixture_author, &d), 0);
     struct policy *p = NULL;
     assert_int_equal(store_policy_get(f->s, "Web server", &d, &p), -ENOENT);
-    assert_string_equal(fixture_sql(f, "SELECT count(*) FROM rule"), "0");
-    assert_string_equal(fixture_sql(f, "SELECT count(*) FROM filter"), "0");
+    assert_string_equal(fixture_sql(f, "SELECT count(*) FROM policy"), "0");
     assert_string_equal(fixture_sql(f, "SELECT count(*) FROM revision"), "2");
     assert_string_equal(
         fixture_sql(f, "SELECT instr(text, 'port 1434') > 0 FROM revision WHERE revision = 1"),
@@ -563,6 +562,98 @@ static void test_many_filters(void **state)
     assert_true(t2 - t1 < 10 && t4 - t3 < 10 && t5 - t4 < 15);
 }
 
+/* What a put leaves in the policy is what reading it gives: the agent goes on with the
+           former. */
+static void test_put_is_what_get_reads(void **state)
+{
+    struct fixture *f = *state;
+    static const char text[] =
+        "policy \"P\" description \"d\\n\" poll 2h weak allow local-permits no attribute k \"v\" {\n"
+        "  rule \"a\" connection lan attribute filterlist \"x\" {\n"
+        "    block in tcp from 10.0.0.0-10.0.0.255 to me port 80,443,1-9\n"
+        "    block in tcp from 10.0.0.1/24 port 5 to me mirrored log\n"
+        "    block in tcp from 10.0.0.1/24 port 5 to me mirrored log\n"
+        "    permit out udp to DNS.example.com port domain keep state on eth0\n"
+        "    negotiate esp aes256gcm16 in tcp port 7 description \"z\"\n"
+        "    block 17 from any to 2001:DB8::1 profile public override }\n"
+        "  inactive rule \"B\" permit inpass icmp type 8 code 0\n"
+        "  rule \"c\" {}\n}\n";
+    fixture_open(f);
+    _cleanup_(policy_freep) struct policy *p = fixture_policy(text);
+    struct diag d = {0};
+    bool changed = false;
+    struct policy_put o = {.replace = true, .source = text, .change = "load"};
+    for (unsigned round = 0; round < 2; round++) {
+        assert_int_equal(store_policy_put(f->s, p, &o, &fixture_author, &d, &changed), 0);
+        _cleanup_(policy_freep) struct policy *q = fixture_get(f, "P");
+        _cleanup_(strbuf_done) struct strbuf a = STRBUF_INIT(1 << 16), b = STRBUF_INIT(1 << 16);
+        assert_int_equal(text_print_policy(p, &a), 0);
+        assert_int_equal(text_print_policy(q, &b), 0);
+        assert_string_equal(a.s, b.s);
+        assert_int_equal(p->revision, q->revision);
+        assert_int_equal(guid_cmp(&p->guid, &q->guid), 0);
+        struct policy_identity i;
+        assert_int_equal(store_policy_identity(f->s, "p", &d, &i), 0);
+        assert_int_equal(i.revision, p->revision);
+        assert_int_equal(guid_cmp(&i.guid, &p->guid), 0);
+        for (size_t r = 0; r < p->n_rules; r++) {
+            assert_int_equal(guid_cmp(&p->rules[r].guid, &q->rules[r].guid), 0);
+            assert_int_equal(p->rules[r].n_filters, q->rules[r].n_filters);
+            for (size_t k = 0; k < p->rules[r].n_filters; k++) {
+                const struct filter *x = &p->rules[r].filters[k], *y = &q->rules[r].filters[k];
+                assert_true(filter_eq(x, y));
+                assert_int_equal(guid_cmp(&x->guid, &y->guid), 0);
+                assert_int_equal(x->handle, y->handle);
+            }
+        }
+        policy_freep(&p); /* once more, parsed anew and with one rule less */
+        p = fixture_policy(text);
+        policy_remove_rule(p, 2);
+    }
+    assert_int_equal(store_policy_identity(f->s, "Q", &d, &(struct policy_identity){0}), -ENOENT);
+}
+
+/* What is in the database file alone, without its log. */
+static bool file_alone_has(struct fixture *f, const char *sql)
+{
+    char command[512];
+    (void)snprintf(command, sizeof(command), "file:%s?mode=ro&immutable=1", f->path);
+    sqlite3 *db;
+    sqlite3_stmt *st = NULL;
+    assert_int_equal(sqlite3_open_v2(command, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL),
+                     SQLITE_OK);
+    bool has =
+        sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW;
+    (void)sqlite3_finalize(st);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    return has;
+}
+
+static void test_tidy(void **state)
+{
+    struct fixture *f = *state;
+    static const char is_there[] = "SELECT 1 FROM revision WHERE folded = 'big'";
+    struct diag d = {0};
+    bool changed;
+    fixture_open(f);
+    _cleanup_(strbuf_done) struct strbuf text = STRBUF_INIT(1 << 24);
+    (void)strbuf_add(&text, "policy \"big\" { rule \"all\" {\n");
+    for (unsigned i = 0; i < 60000; i++)
+        (void)strbuf_addf(&text, "block from 10.%u.%u.%u to me\n", i >> 16, i >> 8 & 255, i & 255);
+    assert_int_equal(strbuf_add(&text, "} }\n"), 0);
+    assert_int_equal(store_begin(f->s, &d), 0);
+    assert_int_equal(fixture_put(f, text.s, true, &d, &changed), 0);
+    store_tidy(f->s); /* does nothing inside */
+    assert_int_equal(store_commit(f->s, &d), 0);
+    assert_false(file_alone_has(f, is_there)); /* the commit itself moves nothing */
+    store_tidy(f->s);
+    assert_true(file_alone_has(f, is_there));
+    store_tidy(f->s);
+    fixture_open(f);
+    _cleanup_(policy_freep) struct policy *p = fixture_get(f, "big");
+    assert_int_equal(p->rules[0].n_filters, 60000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -586,6 +677,8 @@ int main(void)
         STORE_TEST(test_close_rolls_back),
         STORE_TEST(test_names_in_other_scripts),
         STORE_TEST(test_policy_limit),
+        STORE_TEST(test_put_is_what_get_reads),
+        STORE_TEST(test_tidy),
         STORE_TEST(test_many_filters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,6 +114,20 @@ static void test_format_into(void **state)
     assert_string_equal(out, "");
 }
 
+static void test_number(void **state)
+{
+    (void)state;
+    _cleanup_(strbuf_done) struct strbuf b = STRBUF_INIT(32);
+    const uint32_t numbers[] = {0, 7, 10, 65535, UINT32_MAX};
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+        assert_int_equal(strbuf_add_number(&b, numbers[i]), 0);
+    assert_string_equal(b.s, "0710655354294967295");
+    while (b.error == 0)
+        (void)strbuf_add_number(&b, 12345);
+    assert_int_equal(b.error, -E2BIG);
+    assert_string_equal(b.s, "07106553542949672951234512345"); /* nothing cut */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -124,6 +138,7 @@ int main(void)
         cmocka_unit_test(test_grows_large),
         cmocka_unit_test(test_escaped),
         cmocka_unit_test(test_format_into),
+        cmocka_unit_test(test_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,8 +206,8 @@ static int build_head(const struct api_request *r, struct strbuf *head)
                       "\r\nConnection: close\r\n",
                       r->method, r->target);
     if (r->body)
-        (void)strbuf_addf(head, "Content-Type: application/json\r\nContent-Length: %zu\r\n",
-                          r->body_len);
+        (void)strbuf_addf(head, "Content-Type: %s\r\nContent-Length: %zu\r\n",
+                          r->text ? API_TEXT_TYPE : "application/json", r->body_len);
     return strbuf_add(head, "\r\n"); /* the error of all three is sticky */
 }
 

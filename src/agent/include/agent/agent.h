@@ -178,6 +178,19 @@ struct agent_op_result {
     char *name, *before; /* NULL = none */
 };
 
+/* Where the time of a change of policies goes. */
+enum agent_phase {
+    AGENT_PHASE_PARSE,
+    AGENT_PHASE_STORE, /* and waiting for the disk */
+    AGENT_PHASE_BUILD, /* effective filters and their counters */
+    AGENT_PHASE_COMPILE,
+    AGENT_PHASE_LOAD, /* image into a map, until a test run sees it */
+    AGENT_PHASE_SELF_TEST,
+    AGENT_PHASE_FLIP, /* and waiting for it and the candidate's grace period */
+    _AGENT_PHASE_MAX,
+};
+const char *agent_phase_name(enum agent_phase p); /* "self_test" */
+
 /* Answer to a change. Everything is borrowed: valid during the call of agent_done_fn only. */
 struct agent_result {
     int err;                 /* 0 or -errno */
@@ -187,8 +200,9 @@ struct agent_result {
     uint64_t generation;     /* in force now */
     bool flipped;            /* this change made a new generation */
     uint32_t elapsed_ms;     /* from the start of the change to now */
-    unsigned n_interfaces;   /* attached */
-    const char *change;      /* "added" "extended" "replaced" "deleted" "none" */
+    uint64_t phase_ns[_AGENT_PHASE_MAX]; /* parts of it */
+    unsigned n_interfaces;               /* attached */
+    const char *change;                  /* "added" "extended" "replaced" "deleted" "none" */
     struct agent_filters filters;    /* added, extended or deleted filters; of a rule change: the
                                         rule's filters */
     struct agent_filters exceptions; /* of an added block: what stays permitted, with its set */
@@ -346,7 +360,17 @@ struct agent_explanation {
         bool attached;
         enum hook_mode hook;
         enum guard_state guard;
+        struct beside *beside; /* what bypasses the hook there, owned */
+        size_t n_beside;
     } path;
+    struct {
+        bool kept;   /* what a keep-state permit remembers concerns this packet */
+        bool exists; /* there is such a flow, else this packet would open it */
+        bool answer; /* the packet comes from the other side */
+        bool passes; /* for that alone, against the filters */
+        struct flow flow;
+        char id[16]; /* of the permit, "" = no more in force */
+    } state;
 };
 void agent_explanation_done(struct agent_explanation *x);
 /* live: also ask the loaded program. */

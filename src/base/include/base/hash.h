@@ -16,6 +16,8 @@ _must_check_ int hash_table_new(struct hash_seed seed, struct hash_table **ret);
 struct hash_table *hash_table_free(struct hash_table *t);
 void hash_table_freep(struct hash_table **t);
 /* 0, -EEXIST (nothing changed) or -ENOMEM. */
+/* Room for n keys more, so that they are put without making the table larger on the way. */
+_must_check_ int hash_table_reserve(struct hash_table *t, size_t n);
 _must_check_ int hash_table_put(struct hash_table *t, const void *key, size_t len, void *value);
 void *hash_table_get(const struct hash_table *t, const void *key, size_t len);
 /* Removes and returns the value, NULL if absent. */

@@ -20,6 +20,8 @@ struct strbuf {
 int strbuf_add(struct strbuf *b, const char *s);
 int strbuf_add_n(struct strbuf *b, const char *s, size_t n);
 int strbuf_add_char(struct strbuf *b, char c);
+/* Its decimal digits. */
+int strbuf_add_number(struct strbuf *b, uint32_t n);
 int strbuf_addf(struct strbuf *b, const char *fmt, ...) _printf_(2, 3);
 int strbuf_vaddf(struct strbuf *b, const char *fmt, va_list ap) _printf_(2, 0);
 /* Adds s with control characters and invalid UTF-8 as \xNN, for text from outside. */

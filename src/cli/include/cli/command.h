@@ -13,6 +13,7 @@ enum cli_command_flags {
     CMD_OFFLINE = 2, /* also says something useful without the agent */
     CMD_ASKS = 4,    /* puts a question: without a terminal it needs -y */
     CMD_FOREIGN = 8, /* what follows its first word is not parsed here */
+    CMD_SLOW = 16,   /* handles whole policies: the default time-out is longer */
 };
 
 struct cli_command {

@@ -78,6 +78,7 @@ struct iface_status {
     char name[16];
     enum iface_role role;
     enum profile profile; /* PROFILE_NONE: not configured */
+    char untested[16];    /* as in struct iface */
     bool attached_in, attached_out;
     char front[2]
               [FRONT_BYTES]; /* by enum direction: program of others in front of ours, "" = none */
@@ -138,8 +139,9 @@ int datapath_worker_fd(const struct datapath *dp);
 int datapath_worker_process(struct datapath *dp);
 
 /* --- changes in place --- */
-/* Copy of the image in force, for image_patch(). -EBUSY while it is not certain which one is. */
-_must_check_ int datapath_image_copy(struct datapath *dp, struct image *ret);
+/* The image in force, for image_patch(); to be read, not freed, and until the next call that
+ * installs or changes one. -EBUSY while it is not certain which one is. */
+_must_check_ int datapath_image(struct datapath *dp, struct image *ret);
 /* Makes the stores of p in the image in force, which must be the one it was computed from
  * (-ESTALE). Packets obey at once; datapath_generation() is the new one afterwards. On failure
  * nothing was stored. */

@@ -32,6 +32,11 @@ struct flow {
  * it. */
 typedef int flow_visitor(void *arg, const struct flow *f);
 _must_check_ int datapath_flows(const struct datapath *dp, flow_visitor *visit, void *arg);
+/* The flow that a packet is part of or answers (packets name no ICMP id: never those). -ENOENT:
+ * there is none. */
+struct packet;
+_must_check_ int datapath_flow_find(const struct datapath *dp, const struct packet *p,
+                                    struct flow *ret);
 /* -ENOENT: there is none. */
 _must_check_ int datapath_flow_delete(struct datapath *dp, const struct flow *f);
 

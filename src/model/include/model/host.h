@@ -32,6 +32,7 @@ struct iface {
     bool dhcp4, dhcp6;    /* has a leased address: gets the DHCP client entries */
     uint8_t zone;         /* 1-254, unique while the interface exists; 0 = none left */
     enum profile profile; /* PROFILE_NONE = not configured, counts as public */
+    char untested[16];    /* a kind of device that no packet test covers, "" = none */
 };
 
 /* Section [profiles]: names of interfaces, or patterns with * and ?. */

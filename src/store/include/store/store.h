@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The database: policies, their revisions, what is assigned, audit trail. SQLite, WAL, STRICT,
- * foreign keys; all SQL is in this module. Filters are stored as canonical text (one grammar),
- * with GUID and handle. Every mutation is one transaction that also writes the revision and
- * the audit row; on failure nothing has changed. Opening a damaged database fails with
+ * foreign keys; all SQL is in this module. A policy is stored as canonical text (one grammar),
+ * with GUIDs and handles beside it. Every mutation is one transaction that also writes the revision
+ * and the audit row; on failure nothing has changed. Opening a damaged database fails with
  * DIAG_CORRUPT and leaves the file as it is. */
 #pragma once
 #include "base/diag.h"
@@ -39,6 +39,14 @@ _must_check_ int store_policy_list(struct store *s, struct diag *d, struct polic
 /* By name (case-insensitive). -ENOENT with DIAG_UNKNOWN_OBJECT and a suggestion as hint. */
 _must_check_ int store_policy_get(struct store *s, const char *name, struct diag *d,
                                   struct policy **ret);
+/* Which revision a policy is at, without reading it. A revision that was committed never changes:
+ * equal identities are equal policies. -ENOENT as above. */
+struct policy_identity {
+    struct guid guid;
+    uint32_t revision;
+};
+_must_check_ int store_policy_identity(struct store *s, const char *name, struct diag *d,
+                                       struct policy_identity *ret);
 /* Text as it was loaded (comments included), revision 0 = current; -ENOENT if it was changed by
  * rule since. Owned by the caller. */
 _must_check_ int store_policy_source(struct store *s, const char *name, struct diag *d, char **ret);
@@ -118,6 +126,11 @@ _must_check_ int store_begin_dry(struct store *s, struct diag *d);
  * full disk shows here, not after the flip.
  * On failure the caller rolls back. */
 _must_check_ int store_reserve(struct store *s, uint64_t more, struct diag *d);
+
+/* Moves what was committed from the log into the database, which is as safe in either: between
+ * changes, not while somebody waits for one. Cheap if there is little. What fails is tried again.
+ */
+void store_tidy(struct store *s);
 
 /* Audit row of a change that is not a policy change (block, flush, ...). */
 _must_check_ int store_audit(struct store *s, const struct author *a, const char *change,

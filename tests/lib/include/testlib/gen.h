@@ -44,6 +44,8 @@ enum { GEN_FRAME_BYTES = 512 };
 /* The packet as a frame; one in eight gets tags, extension headers, options, other lengths,
  * fragments or wrong bytes. Long enough for BPF_PROG_TEST_RUN, which wants whole fixed headers. */
 size_t gen_frame(struct rng *r, const struct packet *p, uint8_t frame[GEN_FRAME_BYTES]);
+/* Adds what says nothing about the packet: tags, extension headers, options without effect. */
+size_t gen_dress_frame(struct rng *r, uint8_t frame[GEN_FRAME_BYTES], size_t len);
 
 /* --- did the packets hit? --- */
 struct gen_stats {
@@ -53,10 +55,12 @@ struct gen_stats {
     uint64_t block, permit;           /* by a filter */
     uint64_t sampled, several;        /* one packet in 16 is explained: matches > 1 */
     uint64_t reason[_DROP_REASON_MAX];
+    uint64_t tagged, extended, fragments; /* frames with VLAN tags, options or headers, fragments */
 };
 _must_check_ int gen_count(struct gen_stats *s, const struct effective *e, const struct packet *p,
                            const struct verdict *v, uint64_t now_ns);
+void gen_count_frame(struct gen_stats *s, const uint8_t *frame, size_t len);
 void gen_stats_print(const struct gen_stats *s);
 /* 0, or the number of quotas that were missed, each printed: half of the pairs decided by a
- * filter, a tenth among several matches, each tier and action shown. */
+ * filter, a tenth among several matches, each tier, action and odd kind of frame shown. */
 unsigned gen_stats_missed(const struct gen_stats *s);

@@ -6,11 +6,14 @@
 #include "base/diag.h"
 #include "base/strbuf.h"
 
+#define API_TEXT_TYPE "text/plain"
+
 struct api_request {
     const char *method;
     const char *target; /* "/v1/..." already encoded, see api_target_*() */
-    const char *body;   /* JSON, NULL = no body */
+    const char *body;   /* NULL = no body */
     size_t body_len;
+    bool text; /* the body is a policy text, else JSON */
     uint32_t timeout_ms;
 };
 
