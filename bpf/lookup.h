@@ -7,6 +7,7 @@
  * pending jumps, then a million instructions. Everything read from an image stays an unknown number
  * that is only used as an index of an array map, where the kernel checks it. */
 #pragma once
+#include "bits.h"
 #include "maps.h"
 #include "parse.h"
 
@@ -318,18 +319,6 @@ static __always_inline int pw_slot6(struct pw_search *s, __u64 hi, __u32 slot)
         return 0;
     pw_take(&s->verdict->match, (void *)rule, hi, tuple, s->group);
     return 0;
-}
-
-/* Number of the lowest bit set; word != 0: how many bits are below it. clang 14 crashes on
- * __builtin_ctzll for this target, and comparisons would be 64 ways for the verifier. */
-static __always_inline __u32 pw_lowest_bit(__u64 word)
-{
-    __u64 x = (word & -word) - 1;
-
-    x -= (x >> 1) & 0x5555555555555555ULL;
-    x = (x & 0x3333333333333333ULL) + ((x >> 2) & 0x3333333333333333ULL);
-    x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fULL;
-    return (__u32)((x * 0x0101010101010101ULL) >> 56);
 }
 
 static __always_inline void pw_key4(struct pw_search *s, const struct img_group *g)

@@ -19,18 +19,20 @@ ALLOWED = {
     "eval": {"base", "model"},
     "compile": {"base", "model"},
     "datapath": {"base", "model", "compile"},
+    "rpc": {"base", "model", "rpcdump"},
     "store": {"base", "model", "text"},
     "fetch": {"base", "model"},
-    "agent": CORE | {"datapath", "store", "fetch"},
-    "api": CORE | {"agent", "apiclient"},
+    "agent": CORE | {"datapath", "rpc", "store", "fetch"},
+    "api": CORE | {"agent", "apiclient", "rpc"},
     "api/client": {"base"},
-    "cli": CORE | {"apiclient"},
-    "compat": CORE | {"apiclient", "cli"},
+    "cli": CORE | {"apiclient", "rpcdump", "rpc"},
+    "compat": CORE | {"apiclient", "cli", "rpcdump", "rpc"},
     "portward": {"base", "cli", "compat"},
     "portwardd": CORE | {"agent", "api"},
 }
 # Headers of the kernel and of eBPF that go with a module besides its own.
-BPF_HEADERS = {"compile": {"image.h"}, "datapath": {"image.h", "flow.h", "record.h"}}
+BPF_HEADERS = {"compile": {"image.h"}, "datapath": {"image.h", "flow.h", "record.h"},
+               "rpc": {"rpc.h"}}
 IMPURE = re.compile(
     r"#include <(stdio|time|fcntl|unistd|syslog|sys/(?!types)[a-z]+|errno_location)\.h>"
 )

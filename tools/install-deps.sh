@@ -5,10 +5,11 @@
 set -eu
 
 build='gcc libc6-dev meson ninja-build pkg-config clang-14 llvm-14 bpftool libbpf-dev libmnl-dev
-libjansson-dev libsqlite3-dev libmicrohttpd-dev libsystemd-dev libcmocka-dev python3 scdoc'
+libjansson-dev libsqlite3-dev libtirpc-dev libmicrohttpd-dev libsystemd-dev libcmocka-dev python3 scdoc'
 demo='iproute2 util-linux python3 iputils-ping procps'
 test='samba-ad-provision libclang-rt-14-dev libasan8 libubsan1 clang-format-14 pmccabe shellcheck mandoc
-git curl nftables nmap dnsmasq-base bind9-dnsutils python3-jsonschema zsh fish'
+git curl nftables nmap dnsmasq-base bind9-dnsutils python3-jsonschema zsh fish
+rpcbind nfs-common nfs-kernel-server samba smbclient'
 bench='nftables'
 
 want=

@@ -120,6 +120,7 @@ static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userda
         event_log(EV_TAMPER, "REPAIRED", number, NULL);
     }
     log_order(a);
+    confine_reconcile(a);
     if (a->reconciled % SWEEP_EVERY == 0)
         flows_sweep(a);
     kept_expire(a);
@@ -137,6 +138,7 @@ static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userda
 static int on_log(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
     droplog_poll(userdata);
+    confine_events(userdata);
     int err = sd_event_source_set_time_relative(s, LOG_POLL_US);
     return err < 0 ? err : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 }
@@ -371,6 +373,8 @@ int agent_start(struct agent *a, struct diag *d)
         return diag_errno(d, err, "cannot set up the event loop");
     err = run_until_ended(a, d);
     if (err == 0)
+        err = confine_open(a, d);
+    if (err == 0)
         agent_look_for_host_change(a);
     return err;
 }
@@ -433,6 +437,7 @@ struct agent *agent_free(struct agent *a)
     for (size_t i = 0; i < _SOURCE_MAX; i++)
         sd_event_source_disable_unref(a->sources[i]);
     counter_index_done(&a->counter_index);
+    confine_done(&a->confine);
     desired_free(a->in_force);
     live_done(&a->live);
     image_patcher_free(a->patcher);

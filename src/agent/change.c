@@ -341,6 +341,7 @@ static void succeed(struct agent *a, struct job *j)
     if (j->kind == JOB_RELOAD || j->settings_changed) {
         a->file_config = j->config;
         a->config = j->effective;
+        confine_changed(a, j);
     }
     if (j->enforce && j->kind != JOB_HOST && j->kind != JOB_NAMES)
         a->n_dynamic_changes++;
@@ -455,7 +456,11 @@ static int prepare(struct agent *a, struct job *j)
             return err;
     }
     err = j->kind == JOB_REQUEST ? request_prepare(a, j) : internals[j->kind].prepare(a, j);
-    return err == 0 && j->settings_changed ? settings_apply(a, j) : err;
+    if (err == 0 && j->settings_changed)
+        err = settings_apply(a, j);
+    if (err == 0 && (j->settings_changed || j->kind == JOB_RELOAD))
+        err = confine_try(a, &j->config, j->change.keep_holders, d);
+    return err;
 }
 
 /* Nothing of a parked job stays: others are served meanwhile. */

@@ -114,15 +114,26 @@ static const struct key {
     {"safety", "confirm-from", "", NULL, ""},
     {"safety", "management", "", NULL, ""},
     {"safety", "failsafe-lock", "", NULL, ""},
+    {"rpc", "ports", NULL, NULL, ""},
+    {"rpc", "ports-internet-available", NULL, NULL, "yes"},
+    {"rpc", "use-internet-ports", NULL, NULL, "yes"},
+    {"rpc", "confine", NULL, NULL, ""},
+    {"rpc", "loose", NULL, NULL, ""},
+    {"rpc", "local", NULL, NULL, ""},
+    {"rpc", "default", NULL, NULL, ""},
+    {"rpc", "guard", NULL, NULL, "yes"},
+    {"rpc", "reserve", NULL, NULL, "auto"},
+    {"rpc", "bind", NULL, NULL, ""},
+    {"rpc", "samba-config", NULL, NULL, "/etc/samba/smb.conf"},
 };
 _Static_assert(ARRAY_SIZE(keys) == CONFIG_KEYS, "an origin for each key");
 _Static_assert(HOOK_AUTO == 0 && HOOK_TCX == 1 && HOOK_CLSACT == 2, "order of the words");
 enum { N_KEYS = ARRAY_SIZE(keys) };
 
 /* Sections of architecture.md 4 that belong to later versions. */
-static const char later_sections[] = "boot|scan|mpp|rpc|domain|compat|console";
+static const char later_sections[] = "boot|scan|mpp|domain|compat|console";
 
-static const char profiles_section[] = "profiles";
+static const char profiles_section[] = "profiles", rpc_section[] = "rpc";
 
 static bool section_is_known(const char *name)
 {
@@ -181,8 +192,44 @@ static int set_log_rate(const struct parser *p, const char *name, const char *va
     return 0;
 }
 
-static int set_text(const struct parser *p, const char *name, const char *value)
+/* Number of a key of [rpc], in the order of keys[]; CONFIG_RPC_KEYS = none. */
+static size_t rpc_index(const char *name)
 {
+    size_t n = 0;
+    for (size_t i = 0; i < N_KEYS; i++) {
+        if (strcmp(keys[i].section, rpc_section) != 0)
+            continue;
+        if (strcmp(keys[i].name, name) == 0)
+            return n;
+        n++;
+    }
+    return CONFIG_RPC_KEYS;
+}
+
+const char *agent_config_rpc(const struct agent_config *c, const char *key)
+{
+    size_t i = rpc_index(key);
+    return i < CONFIG_RPC_KEYS && c->rpc_is_set[i] ? c->rpc[i] : NULL;
+}
+
+/* Whatever it says: a configuration that is wrong confines nobody to the wrong ports, and must not
+ * keep the agent from starting. */
+static int set_rpc(const struct parser *p, const char *name, const char *value)
+{
+    size_t i = rpc_index(name);
+    if (i >= CONFIG_RPC_KEYS || strlen(value) >= CONFIG_RPC_BYTES)
+        return refuse(p, DIAG_LIMIT, "the value of '%s' has more than %d bytes", name,
+                      CONFIG_RPC_BYTES - 1);
+    (void)snprintf(p->c->rpc[i], CONFIG_RPC_BYTES, "%s", value); /* fits */
+    p->c->rpc_is_set[i] = true;
+    return 0;
+}
+
+static int set_text(const struct parser *p, const struct key *k, const char *value)
+{
+    const char *name = k->name;
+    if (strcmp(k->section, rpc_section) == 0)
+        return set_rpc(p, name, value);
     if (strcmp(name, "wins") == 0)
         return set_wins(p, value);
     return strcmp(name, "failsafe") == 0 ? set_failsafe(p, value) : set_log_rate(p, name, value);
@@ -211,7 +258,7 @@ static int set_value(const struct parser *p, size_t i, const char *value)
         return err;
     }
     if (!k->words)
-        return set_text(p, k->name, value);
+        return set_text(p, k, value);
     int v = agent_config_word(value, k->words);
     if (v < 0)
         return bad_value(p, k->name, value, k->words);
@@ -356,8 +403,9 @@ static int open_section(const struct parser *p, char *line, char section[32])
     }
     if (!section_is_known(name)) {
         int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown section [%.64s]", name);
-        diag_hint(p->d,
-                  "sections are [filter], [safety], [dynamic], [profiles], [log] and [datapath]");
+        diag_hint(
+            p->d,
+            "sections are [filter], [safety], [dynamic], [profiles], [log], [rpc] and [datapath]");
         return err;
     }
     (void)snprintf(section, 32, "%s", name); /* known names are shorter */

@@ -7,7 +7,7 @@
 #include "keywords.h"
 #include "model/settings.h"
 
-enum { CONFIG_KEYS = 19 };
+enum { CONFIG_KEYS = 30, CONFIG_RPC_KEYS = 11, CONFIG_RPC_BYTES = 1024 };
 /* Where the value of a key was read, and its text. */
 struct config_origin {
     char file[256];
@@ -29,6 +29,9 @@ struct agent_config {
     bool guard;
     bool lost_on_stop;
     struct address_list wins; /* what the address `wins` stands for */
+    /* [rpc], as it is written: confine.c makes one configuration of it, which may be invalid. */
+    char rpc[CONFIG_RPC_KEYS][CONFIG_RPC_BYTES];
+    bool rpc_is_set[CONFIG_RPC_KEYS];
     struct config_origin origin[CONFIG_KEYS];
 };
 void agent_config_init(struct agent_config *c);
@@ -41,6 +44,8 @@ _must_check_ int agent_config_parse(const char *file, const char *text, size_t l
 /* One key, "filter.exempt", as if a file said so. */
 _must_check_ int agent_config_set(struct agent_config *c, const char *key, const char *value,
                                   struct diag *d);
+/* Text of a key of [rpc], "ports"; NULL = no file says anything. */
+const char *agent_config_rpc(const struct agent_config *c, const char *key);
 /* Index of value in a list of words separated by '|', -1 if it is none of them. */
 int agent_config_word(const char *value, const char *words);
 /* Key number i and its value, false behind the last. */

@@ -9,6 +9,7 @@
 #include "agent/events.h"
 #include "base/limits.h"
 #include "config.h"
+#include "confine.h"
 #include "counter_index.h"
 #include "desired.h"
 #include "droplog.h"
@@ -131,6 +132,7 @@ struct agent {
     struct resolver resolver;
     struct counter_index counter_index;
     struct droplog droplog;
+    struct confine confine;
     struct flow_counts flow_counts; /* at the last sweep */
     bool sweep_failed;
     bool resync_dynamic; /* JOB_RESYNC puts these back, too: */

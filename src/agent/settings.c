@@ -14,6 +14,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "internal.h"
+#include "rpc/settings.h"
 
 /* words NULL: any text. config: in force as the file's key of the same name; the others are kept
  * for what reads them. */
@@ -27,8 +28,9 @@ static const struct setting {
     {"boot.exempt", NULL, false},         {"compat.persona", NULL, false},
     {"compat.strict", NULL, false},
 };
-/* Families of keys that their readers define. */
+/* Families of keys that their readers define; rpc.* has a reader here, which checks them. */
 static const char *const families[] = {"mpp.", "rpc.", "dialect."};
+static const char rpc_family[] = "rpc.";
 
 static const struct setting *find(const char *key)
 {
@@ -51,9 +53,20 @@ static bool in_family(const char *key)
     return false;
 }
 
+static bool is_unknown_rpc(const char *key)
+{
+    const char *name;
+    if (strncmp(key, rpc_family, strlen(rpc_family)) != 0)
+        return false;
+    for (size_t i = 0; (name = rpc_settings_key(i)) != NULL; i++)
+        if (strcmp(name, key + strlen(rpc_family)) == 0)
+            return false;
+    return true;
+}
+
 int settings_known(const char *key, struct diag *d)
 {
-    if (find(key) || (*key && in_family(key)))
+    if (find(key) || (*key && in_family(key) && !is_unknown_rpc(key)))
         return 0;
     int err =
         diag_fail(d, DIAG_UNKNOWN_OBJECT, "'%.64s' is no setting that a command can change", key);
@@ -75,6 +88,8 @@ int settings_check(const char *key, const char *value, struct diag *d)
     agent_config_init(&scratch);
     if (s && s->config)
         return agent_config_set(&scratch, key, value, d);
+    if (strncmp(key, rpc_family, strlen(rpc_family)) == 0)
+        return rpc_settings_check(key + strlen(rpc_family), value, d);
     if (!s || !s->words || agent_config_word(value, s->words) >= 0)
         return 0;
     err = diag_fail(d, DIAG_SYNTAX, "value '%.64s' does not fit '%s'", value, key);

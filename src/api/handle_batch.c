@@ -205,7 +205,8 @@ static int take_origin(struct request *r, const char **ret)
 int handle_batch(struct request *r)
 {
     _cleanup_(batch_done) struct batch b = {0};
-    struct agent_change c = {.kind = AGENT_BATCH};
+    struct agent_change c = {.kind = AGENT_BATCH,
+                             .keep_holders = r->params.flag[PARAM_KEEP_HOLDERS]};
     int e = take_origin(r, &c.author.origin);
 
     if (e == 0)

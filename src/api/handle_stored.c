@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* api/handle_stored.c: questions about what is stored beside policies: state, library, settings;
- * and about the addresses of the host. Called through the table of routes; the agent answers them
- * at once. */
+/* api/handle_stored.c: questions about what is stored beside policies: state, library, settings,
+ * confined ports; and about the addresses of the host. Called through the table of routes; the
+ * agent answers them at once. */
 #include <stdlib.h>
 
 #include "json.h"
 #include "request.h"
+#include "rpc/rpc.h"
+#include "rpc/settings.h"
 
 int handle_state(struct request *r)
 {
@@ -44,6 +46,21 @@ int handle_settings(struct request *r)
             json_decrefp(&list);
     agent_settings_done(&l);
     return answer_data(r, agent_generation(r->agent), json_pack("{s:o}", "settings", list), NULL);
+}
+
+int handle_rpc(struct request *r)
+{
+    struct rpc_status status;
+    struct rpc_settings settings;
+    int e = agent_rpc(r->agent, &r->diag, &status, &settings);
+    json_t *data;
+
+    if (e < 0)
+        return e;
+    data = json_rpc(&status, &settings);
+    rpc_status_done(&status);
+    rpc_settings_done(&settings);
+    return answer_data(r, agent_generation(r->agent), data, NULL);
 }
 
 int handle_host(struct request *r)

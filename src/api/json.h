@@ -27,5 +27,9 @@ json_t *json_policy_info(const struct agent_policy_info *p);
 json_t *json_policy_change(const struct agent_policy_change *p);
 /* What a change that was only tried would do to packets. */
 json_t *json_preview(const struct agent_preview *p);
+/* Settings and state of the confined ports. */
+struct rpc_status;
+struct rpc_settings;
+json_t *json_rpc(const struct rpc_status *s, const struct rpc_settings *set);
 json_t *json_int_or_null(int64_t v); /* negative = unknown */
 const char *json_role_name(enum iface_role r);

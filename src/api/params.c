@@ -49,6 +49,7 @@ static const struct {
     [PARAM_VALUE] = {"value", TYPE_STRING, 0},
     [PARAM_ID] = {"id", TYPE_STRING, 0},
     [PARAM_IDS] = {"ids", TYPE_FLAG, 0},
+    [PARAM_KEEP_HOLDERS] = {"keep_holders", TYPE_FLAG, 0},
 };
 
 const char *param_name(enum param p)

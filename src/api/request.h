@@ -40,6 +40,7 @@ enum param {
     PARAM_VALUE,
     PARAM_ID,
     PARAM_IDS,
+    PARAM_KEEP_HOLDERS,
     _PARAM_MAX,
 };
 _Static_assert(_PARAM_MAX <= 32, "a bit for each");
@@ -200,6 +201,7 @@ int handle_batch(struct request *r);
 int handle_state(struct request *r);
 int handle_library(struct request *r);
 int handle_settings(struct request *r);
+int handle_rpc(struct request *r);
 int handle_host(struct request *r);
 int handle_session_get(struct request *r);
 int handle_session_put(struct request *r);

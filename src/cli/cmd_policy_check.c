@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/context.h"
+#include "cli/halfopen.h"
 #include "cli/policyfile.h"
 #include "compile/check.h"
 #include "compile/compile.h"
@@ -294,15 +295,45 @@ static void put_summary(struct cli *c, const struct policy *p, const struct tall
     (void)fputc('\n', c->env->out);
 }
 
+/* It belongs to no filter, so it is no finding of compile. */
+struct half_open {
+    bool found;
+    struct strbuf message, hint;
+};
+
+static void half_open_done(struct half_open *h)
+{
+    strbuf_done(&h->message);
+    strbuf_done(&h->hint);
+}
+
+static void put_half_open(struct cli *c, const struct half_open *h)
+{
+    if (!h->found)
+        return;
+    cli_put(c, c->source.file);
+    put_lines(c, ": warning: ", &h->message);
+    put_lines(c, "hint: ", &h->hint);
+}
+
+static json_t *half_open_json(const struct half_open *h)
+{
+    return json_pack("{s:s, s:s, s:o, s:n, s:o, s:n, s:[]}", "kind", "rpc-half-open", "severity",
+                     "warning", "message", api_text_json(h->message.s), "detail", "hint",
+                     api_text_json(h->hint.s), "example", "filters");
+}
+
 static json_t *policy_json(const struct cli *c, const struct policy *p,
                            const struct cli_effective *x, const struct finding_list *l,
-                           const struct tally *t)
+                           const struct half_open *h, const struct tally *t)
 {
     json_t *findings = json_array(), *j;
 
     for (size_t i = 0; i < l->n; i++)
         if (json_array_append_new(findings, finding_json(c, x, &l->v[i])) < 0)
             cli_out_of_memory();
+    if (h->found && json_array_append_new(findings, half_open_json(h)) < 0)
+        cli_out_of_memory();
     j = json_pack("{s:o, s:I, s:b, s:I, s:I, s:b, s:o}", "name", api_text_json(p->name), "rules",
                   (json_int_t)p->n_rules, "valid", t->errors == 0, "errors", (json_int_t)t->errors,
                   "warnings", (json_int_t)t->warnings, "complete", l->complete, "findings",
@@ -321,8 +352,11 @@ static void put_findings(struct cli *c, const struct cli_effective *x, const str
         (void)fputs("not looked at completely: there may be more\n", c->env->out);
 }
 
-static int check_policy(struct cli *c, const struct policy *p, bool several, json_t *documents)
+static int check_policy(struct cli *c, const struct policy *p, const struct cli_half_open *rpc,
+                        bool several, json_t *documents)
 {
+    _cleanup_(half_open_done) struct half_open h = {.message = STRBUF_INIT(TEXT_MAX),
+                                                    .hint = STRBUF_INIT(TEXT_MAX)};
     _cleanup_(cli_effective_done) struct cli_effective x = {0};
     _cleanup_(finding_list_done) struct finding_list l = {0};
     struct tally t = {0};
@@ -334,10 +368,13 @@ static int check_policy(struct cli *c, const struct policy *p, bool several, jso
         return code;
     find(c, &x, &l);
     count(&l, &t);
-    if (c->json && json_array_append_new(documents, policy_json(c, p, &x, &l, &t)) < 0)
+    h.found = cli_half_open_find(rpc, &x.e, &h.message, &h.hint);
+    t.warnings += h.found;
+    if (c->json && json_array_append_new(documents, policy_json(c, p, &x, &l, &h, &t)) < 0)
         cli_out_of_memory();
     if (!c->json && !c->quiet) {
         put_findings(c, &x, &l);
+        put_half_open(c, &h);
         put_summary(c, p, &t, several);
     }
     return t.errors ? EXIT_REJECTED : t.warnings || !l.complete ? EXIT_FINDINGS : 0;
@@ -347,14 +384,17 @@ int cmd_policy_check(struct cli *c)
 {
     _cleanup_(cli_policy_text_done) struct cli_policy_text t = {0};
     _cleanup_json_ json_t *documents = json_array();
+    const struct cli_where where = {c->socket_path, c->timeout_ms};
+    struct cli_half_open rpc;
     int code = cli_policy_text_load(c, c->words[0], &t), worst = 0;
 
     if (code)
         return code;
+    cli_half_open_init(&where, &rpc);
     for (size_t i = 0; i < t.policies.n; i++) {
         size_t before = json_array_size(documents);
 
-        code = check_policy(c, t.policies.v[i], t.policies.n > 1, documents);
+        code = check_policy(c, t.policies.v[i], &rpc, t.policies.n > 1, documents);
         if (c->json && code && json_array_size(documents) == before)
             return code; /* a limit: the error document is the answer */
         worst = api_exit_worse(worst, code);

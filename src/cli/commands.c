@@ -162,6 +162,43 @@ const struct cli_command cli_commands[] = {
      "a filter permits with 'keep state' is remembered again.\n",
      0, CMD_MUTATES, 1, 1, cmd_state_delete},
 
+    {"rpc range", "[PORTS|none] [--policy NAME --from SUBNET...]", "ports of confined RPC servers",
+     "    portward rpc range\n"
+     "    portward rpc range 5001-5021\n"
+     "    portward rpc range 5001-5021 --policy \"Block RPC Ports\" --from 10.1.1.0/24\n"
+     "    portward rpc range none\n",
+     "Servers that 'rpc confine' names get their dynamic ports, TCP and UDP, from\n"
+     "this range only. --policy also stores a policy that blocks the mappers (111,\n"
+     "135) and the range for all but the subnets; assign it with 'policy assign'.\n"
+     "Refused (5) if others hold a port of the range, or if confined servers hold\n"
+     "ports that leave it, unless --keep-holders.\n",
+     OPTION_BIT(OPT_CLASS) | OPTION_BIT(OPT_DEFAULT) | OPTION_BIT(OPT_POLICY) |
+         OPTION_BIT(OPT_FROM) | OPTION_BIT(OPT_REPLACE) | OPTION_BIT(OPT_KEEP_HOLDERS),
+     CMD_MUTATES, 0, -1, cmd_rpc_range},
+
+    {"rpc confine", "UNIT|/CGROUP... [--loose] [--remove]", "confine servers to the range",
+     "    portward rpc confine rpcbind.service rpc-statd.service\n"
+     "    portward rpc confine /sys/fs/cgroup/app --loose\n"
+     "    portward rpc confine rpcbind.service --remove\n",
+     "New binds are confined at once, also of a unit that starts later. What runs\n"
+     "with other ports is named: it is confined after its next start.\n",
+     OPTION_BIT(OPT_LOOSE) | OPTION_BIT(OPT_REMOVE), CMD_MUTATES, 1, -1, cmd_rpc_confine},
+
+    {"rpc show", "[--size]", "confined servers, and which ports they hold",
+     "    portward rpc show\n"
+     "    portward rpc show --size\n",
+     "OUTSIDE are ports of a unit beyond the range. --size: how many ports are\n"
+     "held, were held at most, and how large the range should be.\n",
+     OPTION_BIT(OPT_SIZE), 0, 0, 0, cmd_rpc_show},
+
+    {"rpc dump", "[HOST] [--onc|--dce]", "registered RPC endpoints, and whether that is true",
+     "    portward rpc dump\n"
+     "    portward rpc dump 192.0.2.10 --dce\n",
+     "Asks rpcbind and the endpoint mapper (TCP port 135); of this host also the\n"
+     "sockets. Exit 6 if an endpoint is outside of the range, nobody listens, or\n"
+     "who reaches a mapper does not reach it.\n",
+     OPTION_BIT(OPT_ONC) | OPTION_BIT(OPT_DCE), CMD_OFFLINE, 0, 1, cmd_rpc_dump},
+
     {"config show", "[KEY]", "settings, and where each comes from",
      "    portward config show\n"
      "    portward config show filter.exempt\n",
@@ -181,11 +218,11 @@ const struct cli_command cli_commands[] = {
      "    portward compat netsh --explain ipsec static show all\n"
      "    portward compat --paste < line.txt\n"
      "    portward compat --batch block.cmd --dry-run\n",
-     "TOOL is ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate or reg,\n"
-     "in any case, with or without .exe. Output and exit status are those of the\n"
-     "tool: man portward-compat. --explain and --strict may stand right behind\n"
-     "TOOL; --explain prints the commands of portward that do the same, and\n"
-     "changes nothing. A batch file is one change.\n",
+     "TOOL is ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate, rpccfg,\n"
+     "rpcdump or reg, in any case, with or without .exe. Output and exit status\n"
+     "are those of the tool: man portward-compat. --explain and --strict may stand\n"
+     "right behind TOOL; --explain prints the commands of portward that do the\n"
+     "same, and changes nothing. A batch file is one change.\n",
      OPTION_BIT(OPT_STRICT) | OPTION_BIT(OPT_PASTE) | OPTION_BIT(OPT_RUN) | OPTION_BIT(OPT_BATCH) |
          OPTION_BIT(OPT_ENCODING) | OPTION_BIT(OPT_REASON) | OPTION_BIT(OPT_DRY_RUN),
      CMD_FOREIGN, 0, -1, cmd_dialect_compat},
@@ -271,7 +308,7 @@ static void fail_unknown(char *const *words, struct diag *d)
         names[n++] = cli_commands[i].name;
     near = cli_suggest(words[0], names, n);
     if (!near) { /* the first word of "policy load" may be mistyped, too */
-        static const char *const objects[] = {"policy", "rule", "config"};
+        static const char *const objects[] = {"policy", "rule", "config", "rpc"};
 
         near = cli_suggest(words[0], objects, ARRAY_SIZE(objects));
     }

@@ -148,6 +148,7 @@ static void offer_kind(const struct completion *x, enum cli_word_kind kind)
     case WORD_NOTHING:
     case WORD_FILE:
     case WORD_DIRECTORY:
+    case WORD_HOST:
     case WORD_VALUES:
         break; /* nothing that only the agent knows */
     }

@@ -76,6 +76,8 @@ enum cli_word_kind cli_word_kind(const struct cli_command *cmd, int index)
         return WORD_IDS;
     if (is(p, len, "KEY"))
         return WORD_SETTING;
+    if (is(p, len, "HOST"))
+        return WORD_HOST;
     if (is(p, len, "A") || is(p, len, "B")) /* of policy diff */
         return WORD_FILE_OR_POLICY;
     if (is(p, len, "POLICY"))

@@ -40,6 +40,8 @@ static const char *kind_name(enum cli_word_kind kind)
         return "both";
     case WORD_DIRECTORY:
         return "directory";
+    case WORD_HOST:
+        return "host";
     case WORD_VALUES:
         return "values";
     case WORD_POLICY:
@@ -143,7 +145,7 @@ static void put_fish_option(const struct cli_command *cmd, const struct cli_opti
 static void put_fish_command(const struct cli_command *cmd)
 {
     const char *blank = strchr(cmd->name, ' ');
-    bool files = false, live = false;
+    bool files = false, live = false, hosts = false;
 
     (void)printf("complete -c portward -n '__portward_is \"%.*s\"' -a %s -d ",
                  blank ? (int)(blank - cmd->name) : 0, cmd->name, blank ? blank + 1 : cmd->name);
@@ -156,8 +158,13 @@ static void put_fish_command(const struct cli_command *cmd)
         enum cli_word_kind kind = cli_word_kind(cmd, i);
 
         files |= kind == WORD_FILE || kind == WORD_FILE_OR_POLICY;
-        live |= kind != WORD_FILE && kind != WORD_NOTHING;
+        hosts |= kind == WORD_HOST;
+        live |= kind != WORD_FILE && kind != WORD_HOST && kind != WORD_NOTHING;
     }
+    if (hosts)
+        (void)printf("complete -c portward -n '__portward_is \"%s\"' -x -a "
+                     "'(__fish_print_hostnames)'\n",
+                     cmd->name);
     if (files)
         (void)printf("complete -c portward -n '__portward_is \"%s\"' -F\n", cmd->name);
     if (live)

@@ -67,6 +67,18 @@ static const struct cli_option options[_OPT_MAX] = {
     [OPT_BATCH] = {"batch", 0, "FILE", false, false, SCOPE_OWN, "run a batch file as one change"},
     [OPT_ENCODING] = {"encoding", 0, "NAME", false, false, SCOPE_OWN,
                       "of the batch file, as iconv(1) names it"},
+    [OPT_CLASS] = {"class", 0, "internet|intranet", false, false, SCOPE_OWN,
+                   "which servers the range is for (internet)"},
+    [OPT_DEFAULT] = {"default", 0, "internet|intranet", false, false, SCOPE_OWN,
+                     "class of servers that choose none (internet)"},
+    [OPT_FROM] = {"from", 0, "SUBNET", false, false, SCOPE_OWN, "who may reach mapper and range"},
+    [OPT_KEEP_HOLDERS] = {"keep-holders", 0, NULL, false, false, SCOPE_OWN,
+                          "servers keep ports that leave the range"},
+    [OPT_LOOSE] = {"loose", 0, NULL, false, false, SCOPE_OWN, "any port once the range is used up"},
+    [OPT_REMOVE] = {"remove", 0, NULL, false, false, SCOPE_OWN, "confine no more"},
+    [OPT_SIZE] = {"size", 0, NULL, false, false, SCOPE_OWN, "how many ports are needed"},
+    [OPT_ONC] = {"onc", 0, NULL, false, false, SCOPE_OWN, "ask rpcbind only"},
+    [OPT_DCE] = {"dce", 0, NULL, false, false, SCOPE_OWN, "ask the endpoint mapper only"},
 };
 _Static_assert(_OPT_MAX <= 64, "a set of options is a 64-bit word");
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/rpctable.h"
 #include "front.h"
 #include "host_pins.h"
 
@@ -82,6 +83,13 @@ static int host_pin_list(void *ctx, struct diag *d, struct tool_pin **ret, size_
 {
     const struct agent_source *s = ctx;
     return host_pins(s->front->env->pin_root, d, ret, ret_n);
+}
+
+static int host_endpoints(void *ctx, const char *host, struct diag *d, struct cli_rpc_table *ret)
+{
+    const struct agent_source *s = ctx;
+    const struct cli_where where = {s->front->socket_path, s->front->timeout_ms};
+    return cli_rpc_table_read(&where, host, RPC_ASK_ONC | RPC_ASK_DCE, d, ret);
 }
 
 static int host_ask(void *ctx, const char *target, struct diag *d, void **ret_json)
@@ -213,6 +221,7 @@ void agent_host_init(struct agent_source *s, struct tool_host *ret)
         .addresses = host_addresses,
         .pins = host_pin_list,
         .ask = host_ask,
+        .endpoints = host_endpoints,
         .session_get = host_session_get,
         .session_set = host_session_set,
         .read_file = host_read_file,

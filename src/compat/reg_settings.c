@@ -294,7 +294,7 @@ static int read_ports(struct reg_reader *r, const struct reg_row *row, const cha
         err = fail_range(r, row, v, wrong ? wrong : "");
     if (err == 0)
         err = catalog_setting_set(r->t->catalog, row->setting, v ? out.s : NULL);
-    return err < 0 ? err : note_stored(r, row);
+    return err;
 }
 
 static int read_yes(struct reg_reader *r, const struct reg_row *row, const char *instance,
@@ -305,7 +305,7 @@ static int read_yes(struct reg_reader *r, const struct reg_row *row, const char 
     if (v && !yes && (!v->text || strcasecmp(v->text, "N") != 0))
         return fail_value(r, row, v, "Y or N");
     int err = catalog_setting_set(r->t->catalog, row->setting, !v ? NULL : yes ? "yes" : "no");
-    return err < 0 ? err : note_stored(r, row);
+    return err;
 }
 
 static int show_yes(struct reg_reader *r, const struct reg_row *row, const char *instance,
@@ -333,7 +333,7 @@ static int read_bind(struct reg_reader *r, const struct reg_row *row, const char
     int err = out.error;
     if (err == 0)
         err = catalog_setting_set(r->t->catalog, row->setting, out.len > 0 ? out.s : NULL);
-    return err < 0 ? err : note_stored(r, row);
+    return err;
 }
 
 static int read_nothing(struct reg_reader *r, const struct reg_row *row, const char *instance,

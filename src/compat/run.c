@@ -206,6 +206,7 @@ static int after(const struct front *f, enum tool_after after, struct diag *d)
 {
     switch (after) {
     case AFTER_NOTHING:
+    case AFTER_SHOW_RPC:
         return 0;
     case AFTER_STOP_AGENT:
         return agent_stop(f, d);
@@ -213,6 +214,22 @@ static int after(const struct front *f, enum tool_after after, struct diag *d)
         return agent_start_now(f, d);
     }
     return 0;
+}
+
+/* Servers that run with ports of before: Windows asks for a reboot, here a restart of these. */
+static int show_rpc(struct attempt *a, struct diag *d)
+{
+    _cleanup_json_ json_t *doc = NULL;
+    const json_t *u;
+    size_t i;
+    int err = agent_ask(a->front, "GET", "/v1/rpc", NULL, d, &doc);
+    json_array_foreach(json_object_get(json_object_get(doc, "data"), "units"), i, u)
+    {
+        if (strcmp(agent_text(u, "state"), "restart needed") == 0 && err == 0)
+            err = strbuf_addf(&a->tool.out, "%s needs a restart: %s outside the range\n",
+                              agent_text(u, "name"), agent_text(u, "outside"));
+    }
+    return err;
 }
 
 static int attempt(struct attempt *a, struct diag *d)
@@ -226,6 +243,8 @@ static int attempt(struct attempt *a, struct diag *d)
         err = commit(a, d);
     if (err == 0 && a->tool.session_clear)
         err = a->host.session_set(a->host.ctx, a->tool.session_clear, NULL, d);
+    if (err == 0 && a->tool.after == AFTER_SHOW_RPC && !a->front->dry_run)
+        err = show_rpc(a, d);
     return err < 0 ? err : after(a->front, a->tool.after, d);
 }
 

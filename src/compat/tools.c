@@ -17,6 +17,8 @@ const struct tool_entry tool_entries[] = {
     {"secedit", PERSONA_2003, tool_secedit, false, tool_secedit_help},
     {"gpupdate", PERSONA_2003, tool_gpupdate, false, tool_gpupdate_help},
     {"reg", PERSONA_2003, tool_reg, true, tool_reg_help},
+    {"rpccfg", PERSONA_2003, tool_rpccfg, false, tool_rpccfg_help},
+    {"rpcdump", PERSONA_2003, tool_rpcdump, false, tool_rpcdump_help},
 };
 const size_t tool_n_entries = ARRAY_SIZE(tool_entries);
 

@@ -278,8 +278,13 @@ static int remove_link(const char *path, const char *name, void *u)
 
 int pins_remove(struct pins *p)
 {
-    static const char *const subs[] = {"link", "next/map", "next/prog", "next", "prog", "map"};
+    static const char *const subs[] = {"link", "next/map", "next/prog", "next", "prog",
+                                       "map",  "rpc/link", "rpc/map",   "rpc"};
     int error = for_each(p, "link", remove_link, NULL);
+
+    /* those of src/rpc have no lock of their own: they go with the directory */
+    if (!error)
+        error = for_each(p, "rpc/link", remove_link, NULL);
 
     for (size_t i = 0; i < ARRAY_SIZE(subs); i++) {
         int r = pins_remove_sub(p, subs[i]);

@@ -15,7 +15,8 @@ import urllib.parse
 import pwtest
 from acceptance_states import State
 
-TOOLS = ("ipsecpol", "ipseccmd", "netdiag", "netsh", "net", "secedit", "gpupdate", "reg")
+TOOLS = ("ipsecpol", "ipseccmd", "netdiag", "netsh", "net", "secedit", "gpupdate", "reg",
+         "rpccfg", "rpcdump")
 TOKEN = re.compile(r'"((?:[^"\\]|\\.)*)"|[{}]|\n|[^\s{}"]+')
 
 
@@ -140,6 +141,8 @@ class Host:
         policies = self.data("GET", "/v1/policies")["policies"]
         ops = [{"op": "policy-delete", "name": p["name"], "unassign": True} for p in policies]
         ops += [{"op": "flush"}, {"op": "setting", "key": "filter.exempt", "value": None}]
+        ops += [{"op": "setting", "key": f"rpc.{key}", "value": None} for key in (
+            "ports", "ports-internet-available", "use-internet-ports", "confine")]
         if self.data("GET", "/v1/library")["text"]:
             ops.append({"op": "library", "text": ""})
         self.data("POST", "/v1/batch", {"ops": ops})

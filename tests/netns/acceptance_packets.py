@@ -215,10 +215,20 @@ class Prober:
                         self.receivers[s] = (way, family == socket.AF_INET6, proto)
         net.sockets += [*self.senders.values(), *self.receivers]
         self._neighbours()
-        for port in (135, 5001, 5021):
-            net.tcp_listen("S", S4, port)
+        self.servers = []
+        self.listen()
         for address in PEERS:
             net.tcp_listen("C", address, 80)
+
+    def listen(self):
+        """Servers on the ports of KB908472; away while these ports are to be confined."""
+        self.servers = self.servers or [self.net.tcp_listen("S", S4, p) for p in (135, 5001, 5021)]
+
+    def rest(self):
+        for s in self.servers:
+            self.net.sockets.remove(s)
+            s.close()
+        self.servers = []
 
     def _neighbours(self):
         """Fixed, so that no probe waits for a resolution."""

@@ -16,8 +16,6 @@ COLUMNS = ["article", "id", "context", "command", "state", "packets", "output"]
 LATER = (
     (r"^KB813878-G[124] ", "needs a reboot: the boot loader is another subject"),
     (r"^KB813878-G3 ", "needs a domain controller"),
-    (r"^KB908472-(01|22|M5) ", "confinement of RPC ports: rpccfg, rpcdump"),
-    (r"^KB908472-G1 ", "needs a reboot with confined RPC ports"),
     (r"^KB974288-[0-9M]+ netsh int tcp ", "memory pressure protection: netsh int tcp"),
     (r"^KB974288-R\d+ ", "memory pressure protection: registry values"),
     (r"^KB974288-M2 ", "memory pressure protection: registry values"),

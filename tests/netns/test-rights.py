@@ -35,7 +35,7 @@ READ = (
     ((0, 6), "status"), ((0,), "list"), ((0,), "list", "--all"), ((0,), "policy", "list"),
     ((0,), "policy", "show", "P"), ((0,), "counters"), ((0,), "state", "list"), ((0,), "policy", "history"),
     ((0,), "policy", "save", "P", "FILE", "-y"), ((0, 6), "policy", "check", "P"),
-    ((0,), "policy", "diff", "P", "P"), ((0,), "config", "show"), ((0,), "export", "text", "P"),
+    ((0,), "rpc", "show"), ((0,), "policy", "diff", "P", "P"), ((0,), "config", "show"), ((0,), "export", "text", "P"),
     ((0,), "explain", "in", "udp", "from", "192.168.1.2", "to", "me", "port", "9"),
     ((0,), "explain", "in", "udp", "from", "192.168.1.2", "to", "me", "port", "9", "--live"),
 )
@@ -45,10 +45,14 @@ CHANGE = (
     ((0,), "policy", "assign", "P"), ((0,), "rule", "add", "P", "new", "block in udp port 10"),
     ((0,), "rule", "delete", "P", "new"), ((0,), "policy", "unassign", "-y"),
     ((1,), "policy", "delete", "none"), ((0,), "counters", "--reset"), ((0,), "state", "delete", "all"),
+    ((0,), "rpc", "range", "5001-5021", "--dry-run"), ((0,), "rpc", "range", "none"),
+    ((0,), "rpc", "confine", "none.service", "--dry-run"),
     ((0,), "config", "reset", "mpp.rate"), ((0,), "policy", "rollback", "P@1"),
     ((0,), "block", "in", "udp", "port", "7", "--dry-run"), ((6,), "import", "reg", "REG"),
     ((6,), "import", "auto", "REG", "--dry-run"), ((0,), "compat", "ipseccmd", "-u"),
 )
+# What asks other hosts, or whoever answers here, and of the agent only what it may have.
+ANYBODY = (((0,), "rpc", "dump"),)
 
 
 # What no verb asks for: method, target, body, exit codes (None = success).
@@ -131,7 +135,7 @@ def verbs(net, who, table, allowed):
                     and document["error"]["code"] == "permission")
         if not good:
             wrong.append((words[:2], done.returncode, done.stdout[:200]))
-    kind = "read" if table is READ else "change"
+    kind = {READ: "read", CHANGE: "change"}.get(table, "ask others")
     check(not wrong, f"{who[0]}: {'may' if allowed else 'may not'} {kind} ({len(table)} verbs)"
                      f"{': ' + repr(wrong) if wrong else ''}")
     if not allowed:
@@ -142,7 +146,7 @@ def covered(net):
     """The tables name every command of the help."""
     overview = net.cli("--help").stdout.split("commands:\n")[1].split("\n\n")[0]
     commands = {line.strip().split("  ")[0] for line in overview.splitlines()}
-    named = {" ".join(w[:n]) for _, *w in READ + CHANGE for n in (1, 2)}
+    named = {" ".join(w[:n]) for _, *w in READ + CHANGE + ANYBODY for n in (1, 2)}
     check(not commands - named, f"verbs without a right in this test: {commands - named}")
 
 
@@ -158,6 +162,7 @@ def everybody(net, rights):
         may = rights(who)
         verbs(net, who, READ, may != "nothing")
         verbs(net, who, CHANGE, may == "change")
+        verbs(net, who, ANYBODY, True)
         requests(net, who, READ_API, may != "nothing")
         requests(net, who, CHANGE_API, may == "change")
 

@@ -113,6 +113,12 @@ def successes(a):
         a.ask("list", "list", *options, code=0, words=1)
     a.ask("counters", "counters", code=0, words=1)
     a.net.send_udp("C", C4, S4, 1434, 3)
+    a.ask("rpc-show", "rpc", "range", code=0)
+    a.ask("batch", "rpc", "range", "5001-5021", code=0)
+    a.ask("batch", "rpc", "confine", "a.service", "/no/such/group", code=0)
+    a.ask("rpc-show", "rpc", "show", "--size", code=0)
+    a.ask("rpc-dump", "rpc", "dump", code=0)
+    a.ask("batch", "rpc", "range", "none", code=0)
     for packet in ("in tcp from 10.1.1.7 to me port 135", "in tcp from 10.1.1.7 to me port 8",
                    "in udp from 10.1.1.7 to me port 1434", "in tcp from 10.1.2.7 to me port 77",
                    "in icmpv6 type 135 code 0 from fe80::1 to me", "out tcp from me to 10.1.1.7 port 1"):
@@ -206,6 +212,7 @@ def failures(a):
              "on", "nosuchif0"),
             (1, "config", "show", "none"), (1, "config", "reset", "none"),
             (1, "config", "reset", "datapath.hook"), (2, "config", "reset"),
+            (7, "rpc", "range", "80"), (1, "rpc", "confine", "none", "--remove"), (2, "rpc"),
             (2, "compat"), (2, "compat", "nettool"), (2, "compat", "ipseccmd", "-f", "*=0:1:UDP:9"),
             (1, "compat", "ipseccmd", "-w", "REG", "-p", "none", "-x"),
             (2, "import", "nft", "-"), (7, "import", "auto", "-"), (1, "import", "reg", "/none.reg"),
@@ -235,11 +242,12 @@ def without_agent(a, commands):
                "policy diff": ["x", "y"], "policy rollback": ["x"], "state delete": ["all"], "policy load": ["-"], "policy show": ["x"], "policy assign": ["x"],
                "policy delete": ["x"], "policy unassign": ["-y"], "rule delete": ["x", "y"],
                "rule add": ["x", "y", "block in udp port 1"], "delete": ["d1"],
-               "config reset": ["filter.exempt"], "compat": ["ipseccmd", "-f", "[*=0:1:UDP]"],
+               "config reset": ["filter.exempt"], "rpc confine": ["a.service"], "compat": ["ipseccmd", "-f", "[*=0:1:UDP]"],
                "import": ["text", "-"], "export": ["text"],
                "block": ["in", "udp", "port", "1"], "permit": ["in", "udp", "port", "1"],
                "explain": ["in", "udp", "from", "10.1.1.1", "to", "me", "port", "1"]}
-    for verb in commands:
+    a.ask("rpc-dump", "rpc", "dump", code=0, directory="/nonexistent")  # says what it can
+    for verb in set(commands) - {"rpc dump"}:
         a.ask("error", *verb.split(), *samples.get(verb, []), code=3, directory="/nonexistent",
               text=POLICY)
 

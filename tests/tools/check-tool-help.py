@@ -10,7 +10,8 @@ import sys
 PORTWARD, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 PAGES = {"ipsecpol": "portward-ipseccmd", "ipseccmd": "portward-ipseccmd",
          "netsh": "portward-netsh", "netdiag": "portward-netdiag", "net": "portward-netdiag",
-         "secedit": "portward-netdiag", "gpupdate": "portward-netdiag", "reg": "portward-compat"}
+         "secedit": "portward-netdiag", "gpupdate": "portward-netdiag", "reg": "portward-compat",
+         "rpccfg": "portward-rpc", "rpcdump": "portward-rpc"}
 # Tables in the sources: file, pattern of a name, tools, whether the help must have it as well.
 TABLES = (
     ("ipsec_switches.c", r'\[SW_\w+\] = \{"([^"]+)"', ("ipsecpol", "ipseccmd"), True),
@@ -18,6 +19,8 @@ TABLES = (
     ("netdiag.c", r'^    \[NETDIAG_\w+\] = \{"([^"]+)", WIN', ("netdiag",), True),
     ("net.c", r'^    \[NET_\w+\] = \{"([^"]+)", WIN', ("net",), False),
     ("secedit.c", r'^    \[SECEDIT_\w+\] = \{"([^"]+)", WIN', ("secedit",), False),
+    ("rpccfg.c", r'\[RPCCFG_\w+\] = \{"([^"]+)", WIN', ("rpccfg",), True),
+    ("rpcdump.c", r'\[RPCDUMP_\w+\] = \{"([^"]+)", WIN', ("rpcdump",), True),
     ("gpupdate.c", r'^    \[GPUPDATE_\w+\] = \{"([^"]+)", WIN', ("gpupdate",), False),
 )
 SWITCH = re.compile(r"(?<![\w/.:\\-])([-/](?:\?|[A-Za-z0-9][A-Za-z0-9]*))(?![\w.\\/])")
@@ -64,7 +67,8 @@ def main():
             complain(f"{tool}: not named in its page")
     for file, pattern, tools, in_help in TABLES:
         names = re.findall(pattern, (ROOT / "src/compat" / file).read_text(), re.MULTILINE)
-        names = [f"/{name}" if "WIN" in pattern else name for name in names]
+        lead = "-" if file == "rpccfg.c" else "/"
+        names = [lead + name if "WIN" in pattern else name for name in names]
         if len(names) < 3:
             complain(f"{file}: only {len(names)} names found")
         for tool in tools:

@@ -27,6 +27,8 @@
 #include "api/server.h"
 #include "apiclient/client.h"
 #include "apiclient/document.h"
+#include "rpc/rpc.h"
+#include "rpc/settings.h"
 #include "text/text.h"
 
 /* --- the stand-in for the agent --- */
@@ -394,6 +396,16 @@ int agent_settings(struct agent *a, const char *key, struct diag *d, struct agen
     ret->v[0] = (struct agent_setting){exempt, three, source};
     ret->v[1] = (struct agent_setting){boot, NULL, source};
     ret->n = key ? 1 : 2;
+    return 0;
+}
+
+int agent_rpc(struct agent *a, struct diag *d, struct rpc_status *ret,
+              struct rpc_settings *ret_settings)
+{
+    (void)a;
+    (void)d;
+    *ret = (struct rpc_status){.available = true};
+    rpc_settings_init(ret_settings);
     return 0;
 }
 

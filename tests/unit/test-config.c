@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* portward.conf: every key with every value, every kind of error with its place, and that a
  * text with an error changes nothing. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -179,10 +180,33 @@ static void test_profile_patterns(void **state _unused_)
     }
 }
 
+/* [rpc] is text: what it means, and whether it means anything, is the business of confine.c. */
+static void test_rpc(void **state _unused_)
+{
+    struct agent_config c;
+    struct diag d;
+    static const char text[] = "[rpc]\nports = 5021-5001\nconfine = a.service b.service\n"
+                               "guard = no\n",
+                      long_name[] = "[rpc]\nconfine = ";
+    agent_config_init(&c);
+    assert_null(agent_config_rpc(&c, "ports"));
+    assert_int_equal(agent_config_parse("a.conf", text, strlen(text), &c, &d), 0);
+    assert_string_equal(agent_config_rpc(&c, "ports"), "5021-5001");
+    assert_string_equal(agent_config_rpc(&c, "confine"), "a.service b.service");
+    assert_string_equal(agent_config_rpc(&c, "guard"), "no");
+    assert_true(c.guard); /* that of [datapath] is another one */
+    assert_null(agent_config_rpc(&c, "reserve"));
+    assert_null(agent_config_rpc(&c, "none"));
+    char big[CONFIG_RPC_BYTES + sizeof(long_name)];
+    memset(big, 'x', sizeof(big));
+    memcpy(big, long_name, sizeof(long_name) - 1);
+    assert_int_equal(agent_config_parse("b.conf", big, sizeof(big) - 1, &c, &d), -E2BIG);
+    assert_string_equal(agent_config_rpc(&c, "confine"), "a.service b.service");
+}
+
 static void test_later_versions(void **state _unused_)
 {
-    static const char *const sections[] = {"boot",   "scan",   "mpp",    "rpc",
-                                           "domain", "compat", "console"};
+    static const char *const sections[] = {"boot", "scan", "mpp", "domain", "compat", "console"};
     static const char *const keys[][2] = {
         {"datapath", "raw-egress"},  {"datapath", "attach"},     {"safety", "confirm"},
         {"safety", "auto-confirm"},  {"safety", "confirm-from"}, {"safety", "management"},
@@ -275,17 +299,12 @@ static void test_files(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_failsafe),
-        cmocka_unit_test(test_later_file_replaces),
-        cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_profiles),
-        cmocka_unit_test(test_profile_patterns),
-        cmocka_unit_test(test_later_versions),
-        cmocka_unit_test(test_failsafe_errors),
-        cmocka_unit_test(test_nul_byte),
-        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_failsafe),         cmocka_unit_test(test_later_file_replaces),
+        cmocka_unit_test(test_errors),           cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_profile_patterns), cmocka_unit_test(test_rpc),
+        cmocka_unit_test(test_later_versions),   cmocka_unit_test(test_failsafe_errors),
+        cmocka_unit_test(test_nul_byte),         cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,6 +90,7 @@ struct agent_change {
     const struct agent_change *ops; /* AGENT_BATCH; of each the members above count, no batches */
     size_t n_ops;
     uint64_t if_state; /* refuse (DIAG_STALE) if agent_state() is another one; 0 = do not ask */
+    bool keep_holders; /* of settings rpc.*: servers may keep ports that leave the set */
     bool dry_run;      /* everything but the change: the answer says what would be */
     uint64_t if_generation; /* refuse (DIAG_CONFLICT) if another one is in force; 0 = do not ask */
     struct author author;   /* author.reason: "reason" of the request; a reason in the text of the
@@ -294,6 +295,11 @@ struct agent_settings {
 void agent_settings_done(struct agent_settings *l);
 _must_check_ int agent_settings(struct agent *a, const char *key, struct diag *d,
                                 struct agent_settings *ret);
+/* Confined ports of RPC servers: who holds what, and the settings in force; both owned. */
+struct rpc_status;   /* rpc/rpc.h */
+struct rpc_settings; /* rpc/settings.h */
+_must_check_ int agent_rpc(struct agent *a, struct diag *d, struct rpc_status *ret,
+                           struct rpc_settings *ret_settings);
 /* Local unicast addresses without loopback as text, IPv4 first, ascending; owned array of owned
  * strings. */
 _must_check_ int agent_host_addresses(struct agent *a, char ***ret, size_t *ret_n);

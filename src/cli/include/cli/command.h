@@ -65,6 +65,10 @@ int cmd_rule_add(struct cli *c);
 int cmd_rule_delete(struct cli *c);
 int cmd_explain(struct cli *c);
 int cmd_counters(struct cli *c);
+int cmd_rpc_range(struct cli *c);
+int cmd_rpc_confine(struct cli *c);
+int cmd_rpc_show(struct cli *c);
+int cmd_rpc_dump(struct cli *c);
 int cmd_config_show(struct cli *c);
 int cmd_config_reset(struct cli *c);
 /* Of env->dialects. */

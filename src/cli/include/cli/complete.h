@@ -15,6 +15,7 @@ enum cli_word_kind {
     WORD_RULE,    /* names of the rules of the policy before it */
     WORD_IDS,     /* ids of dynamic filters */
     WORD_SETTING, /* keys of settings */
+    WORD_HOST,    /* the shell's business */
     WORD_GRAMMAR, /* filter or packet: interfaces behind "on" */
 };
 /* The word at place `index` behind the command's name. */

@@ -51,6 +51,15 @@ enum cli_option_id {
     OPT_RUN,
     OPT_BATCH,
     OPT_ENCODING,
+    OPT_CLASS,
+    OPT_DEFAULT,
+    OPT_FROM,
+    OPT_KEEP_HOLDERS,
+    OPT_LOOSE,
+    OPT_REMOVE,
+    OPT_SIZE,
+    OPT_ONC,
+    OPT_DCE,
     _OPT_MAX,
 };
 

@@ -6,12 +6,15 @@
 #pragma once
 #include "compat/catalog.h"
 
+struct cli_rpc_table; /* cli/rpctable.h */
+
 enum persona { PERSONA_2000, PERSONA_XP, PERSONA_2003, PERSONA_2008, _PERSONA_MAX };
 
 /* What has to be done once the catalog is committed. */
 enum tool_after {
     AFTER_NOTHING,
     AFTER_STOP_AGENT,  /* net stop policyagent */
+    AFTER_SHOW_RPC,    /* rpccfg: who has to be restarted */
     AFTER_START_AGENT, /* net start policyagent: before anything else, the catalog is empty */
 };
 
@@ -40,6 +43,8 @@ struct tool_host {
     int (*pins)(void *ctx, struct diag *d, struct tool_pin **ret, size_t *ret_n);
     /* GET of any other question, for show and stats; new json_t reference as void *. */
     int (*ask)(void *ctx, const char *target, struct diag *d, void **ret_json);
+    /* RPC endpoints of a host, NULL = this one; to be freed with cli_rpc_table_done(). */
+    int (*endpoints)(void *ctx, const char *host, struct diag *d, struct cli_rpc_table *ret);
     /* State of this user kept by the agent for an hour (netsh set store, set batch). value NULL
      * removes. *ret NULL = not set. */
     int (*session_get)(void *ctx, const char *key, struct diag *d, char **ret);
@@ -108,7 +113,7 @@ struct tool_entry {
     bool shadows;     /* linked on request only: net, netstat */
     const char *help; /* text of -?, /? */
 };
-/* ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate, reg */
+/* ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate, reg, rpccfg, rpcdump */
 extern const struct tool_entry tool_entries[];
 extern const size_t tool_n_entries;
 /* Any case, with or without .exe; word may be a path. NULL if it names no tool. */
@@ -122,5 +127,8 @@ int tool_net(struct tool_run *t, int argc, char *const *argv, struct diag *d);
 int tool_secedit(struct tool_run *t, int argc, char *const *argv, struct diag *d);
 int tool_gpupdate(struct tool_run *t, int argc, char *const *argv, struct diag *d);
 int tool_reg(struct tool_run *t, int argc, char *const *argv, struct diag *d);
+int tool_rpccfg(struct tool_run *t, int argc, char *const *argv, struct diag *d);
+int tool_rpcdump(struct tool_run *t, int argc, char *const *argv, struct diag *d);
 extern const char tool_ipsec_help[], tool_netdiag_help[], tool_netsh_help[], tool_net_help[],
-    tool_secedit_help[], tool_gpupdate_help[], tool_reg_help[];
+    tool_secedit_help[], tool_gpupdate_help[], tool_reg_help[], tool_rpccfg_help[],
+    tool_rpcdump_help[];
