@@ -39,6 +39,7 @@ POLICY = f"""policy "KB908472" {{
     permit udp from 10.1.1.0/24 to me port {FIRST}-{LAST}
     permit tcp from 2001:db8:a::/48 to me port 111
     permit udp from 2001:db8:a::/48 to me port 111
+    permit tcp from 2001:db8:a::/48 to me port 135
     permit tcp from 2001:db8:a::/48 to me port {FIRST}-{LAST}
     permit udp from 2001:db8:a::/48 to me port {FIRST}-{LAST}
   }}
@@ -192,8 +193,9 @@ def samba(net, lab):
         named = {int(p) for p in re.findall(r"ncacn_ip_tcp:[^\[]*\[(\d+)", out.stdout)}
         check(named and named - {135} <= PORTS, f"registered: {sorted(named)}")
     for port in dynamic + [135]:
-        check(net.connect("C", LAN4, S4, port) and not net.connect("C", FAR4, S4, port),
-              f"{port}: from the permitted subnet only")
+        for lan, far, target in ((LAN4, FAR4, S4), (LAN6, FAR6, S6)):
+            check(net.connect("C", lan, target, port) and not net.connect("C", far, target, port),
+                  f"{port}: from the permitted subnet {lan} only")
     return before
 
 
