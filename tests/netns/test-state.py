@@ -161,10 +161,14 @@ def after_its_time(net):
     net.ok("delete", dns)
 
 
-class Connection:
-    """A TCP connection between namespaces, both ends of it."""
+SHORT_S = 0.8  # for what must not come
 
-    def __init__(self, net, which, source, target, port, wait_s=1.0):
+
+class Connection:
+    """A TCP connection between namespaces, both ends of it. By default there is time for TCP to
+    send a segment again that a busy machine lost; who expects silence waits for SHORT_S."""
+
+    def __init__(self, net, which, source, target, port, wait_s=5.0):
         peer = "C" if which == "S" else "S"
         self.open = False
         listener = net.tcp_listen(peer, target, port)
@@ -180,7 +184,7 @@ class Connection:
         listener.close()
         net.sockets.remove(listener)
 
-    def talks(self, wait_s=0.7):
+    def talks(self, wait_s=3.0):
         """Both directions carry data."""
         for a, b in ((self.client, self.server), (self.server, self.client)):
             with contextlib.suppress(OSError):
@@ -205,7 +209,7 @@ def tcp_packet(source, target, sport, dport, flags, seq=1, ack=1):
 
 def connections(net):
     for source, target in ((S4, C4), (S6, C6)):
-        check(not Connection(net, "S", source, target, 8080).open,
+        check(not Connection(net, "S", source, target, 8080, wait_s=SHORT_S).open,
               f"control: {source} gets no answer to its connection")
         identity = net.block("permit", "out", "tcp", "port", "8080", "keep", "state")
         c = Connection(net, "S", source, target, 8080)
@@ -222,9 +226,9 @@ def connections(net):
         if source == S4:
             intruders(net, c)
         net.ok("delete", identity)
-        check(not c.talks(), "the permit is gone, and the connection is mute")
+        check(not c.talks(SHORT_S), "the permit is gone, and the connection is mute")
         identity = net.block("permit", "out", "tcp", "port", "8080")
-        check(not c.talks(), "a permit without state does not bring it back")
+        check(not c.talks(SHORT_S), "a permit without state does not bring it back")
         net.ok("delete", identity)
 
 
@@ -259,7 +263,7 @@ def bans(net):
         ban = net.block(*words)
         server.sendto(b"more", peer)
         check(not answered(s), f"'{' '.join(words)}' ends the answers to datagrams")
-        check(not c.talks(), "and the connection")
+        check(not c.talks(SHORT_S), "and the connection")
         if "mirrored" in words:
             for n in (received(server), received(c.server)):
                 check(n == 0, "what is on its way is nothing")
@@ -277,13 +281,14 @@ def served(net):
     """The opposite: 'block out all', and services that answer."""
     net.ok("flush")
     net.ok("block", "out", "all")
-    check(not Connection(net, "C", C4, S4, 22).open, "control: no answer leaves")
+    check(not Connection(net, "C", C4, S4, 22, wait_s=SHORT_S).open, "control: no answer leaves")
     identity = net.block("permit", "in", "tcp", "port", "22", "keep", "state")
     udp = net.block("permit", "in", "udp", "port", "123", "keep", "state")
     for source, target in ((C4, S4), (C6, S6)):
         c = Connection(net, "C", source, target, 22)
         check(c.open and c.talks(), f"a service on {target} answers")
-        check(not Connection(net, "S", target, source, 22).open, "but nothing is opened from here")
+        check(not Connection(net, "S", target, source, 22, wait_s=SHORT_S).open,
+              "but nothing is opened from here")
         server, client = net.udp("S", target, 123), net.udp("C", source)
         client.sendto(b"time?", (target, 123))
         select.select([server], [], [], 1)
@@ -516,8 +521,8 @@ def listed(net):
     server.sendto(b"x", peer)
     far.sendto(b"x", other_peer)
     check(not answered(s) and answered(other), "its answers are dropped, others not")
-    check(not links[0].talks() and links[1].talks(), "connections likewise")
-    check(net.json("state", "delete", C6)["deleted"] == 1 and not links[1].talks(), "IPv6")
+    check(not links[0].talks(SHORT_S) and links[1].talks(), "connections likewise")
+    check(net.json("state", "delete", C6)["deleted"] == 1 and not links[1].talks(SHORT_S), "IPv6")
     net.ok("state", "delete", "all")
     check(net.json("state", "list")["total"] == 0, "all: none is left")
     check(net.cli("state", "delete", "nobody").returncode == 2, "a word that is no address: 2")
