@@ -9,16 +9,11 @@
 
 #include "base/limits.h"
 
-static bool has_names(const struct filter *f)
-{
-    return addr_is_resolved(&f->src) || addr_is_resolved(&f->dst);
-}
-
 static bool policy_has_names(const struct policy *p)
 {
     for (size_t i = 0; i < p->n_rules; i++)
         for (size_t k = 0; !p->rules[i].inactive && k < p->rules[i].n_filters; k++)
-            if (has_names(&p->rules[i].filters[k]))
+            if (filter_is_resolved(&p->rules[i].filters[k]))
                 return true;
     return false;
 }
@@ -179,7 +174,7 @@ static int reserve_expansions(struct desired *x, struct diag *d)
 {
     size_t n = 0, more = 0;
     for (size_t i = 0; i < x->n_written; i++) {
-        if (!has_names(x->v[i].filter))
+        if (!filter_is_resolved(x->v[i].filter))
             continue;
         size_t k = names_expand(x->layers.names, x->v[i].filter, NULL);
         n += k;
@@ -206,7 +201,7 @@ static int expand_names(struct desired *x, struct diag *d)
     int err = reserve_expansions(x, d);
     for (size_t i = 0; err == 0 && x->expanded && i < x->n_written; i++) {
         const struct filter *written = x->v[i].filter;
-        if (!has_names(written))
+        if (!filter_is_resolved(written))
             continue;
         size_t first = x->n_expanded;
         x->n_expanded += names_expand(x->layers.names, written, &x->expanded[first]);

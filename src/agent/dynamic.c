@@ -42,11 +42,6 @@ static int entry_new(struct filter *f, uint64_t deadline_ns, const char *reason,
     return 0;
 }
 
-static bool is_named(const struct dynamic_entry *e)
-{
-    return addr_is_resolved(&e->filter.src) || addr_is_resolved(&e->filter.dst);
-}
-
 void dynamic_clear(struct dynamic *l)
 {
     for (size_t i = 0; i < l->n; i++)
@@ -94,7 +89,7 @@ int dynamic_add(struct dynamic *l, const struct dynamic_new *o, struct diag *d, 
     e->filter.handle = id;
     if (id >= l->next_id)
         l->next_id = id + 1;
-    l->n_named += is_named(e);
+    l->n_named += filter_is_resolved(&e->filter);
     l->v[l->n] = e;
     *ret_index = l->n++;
     return 0;
@@ -138,7 +133,7 @@ int dynamic_extend(struct dynamic *l, size_t i, uint64_t deadline_ns, const char
 
 void dynamic_remove(struct dynamic *l, size_t i)
 {
-    l->n_named -= is_named(l->v[i]);
+    l->n_named -= filter_is_resolved(&l->v[i]->filter);
     entry_unref(l->v[i]);
     memmove(&l->v[i], &l->v[i + 1], (l->n - i - 1) * sizeof(*l->v));
     l->n--;
@@ -175,10 +170,10 @@ int dynamic_put(struct dynamic *l, struct dynamic_entry *e)
             return -ENOMEM;
         i = l->n++;
     } else {
-        l->n_named -= is_named(l->v[i]);
+        l->n_named -= filter_is_resolved(&l->v[i]->filter);
         entry_unref(l->v[i]);
     }
-    l->n_named += is_named(e);
+    l->n_named += filter_is_resolved(&e->filter);
     l->v[i] = e;
     e->refs++;
     return 0;
@@ -236,7 +231,7 @@ static size_t drop_if(struct dynamic *l, bool (*drop)(const struct dynamic_entry
     size_t kept = 0, n = l->n;
     for (size_t i = 0; i < n; i++) {
         if (drop(l->v[i], now_ns)) {
-            l->n_named -= is_named(l->v[i]);
+            l->n_named -= filter_is_resolved(&l->v[i]->filter);
             entry_unref(l->v[i]);
         } else {
             l->v[kept++] = l->v[i];

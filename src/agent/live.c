@@ -7,11 +7,6 @@
 #include <errno.h>
 #include <string.h>
 
-static bool has_names(const struct dynamic_entry *e)
-{
-    return addr_is_resolved(&e->filter.src) || addr_is_resolved(&e->filter.dst);
-}
-
 static bool arms(const struct dynamic_entry *e)
 {
     return filter_effect(&e->filter) != ACTION_PERMIT;
@@ -164,7 +159,7 @@ static int add_dynamic(struct live *l, const struct desired *x)
         return -ENOMEM;
     for (size_t i = 0; i < layer->n; i++) {
         add_end(l, layer->v[i]);
-        if (!has_names(layer->v[i]))
+        if (!filter_is_resolved(&layer->v[i]->filter))
             l->v[l->n++] = (struct live_filter){
                 .e = layer->v[i], .counter_id = x->e.v[x->dynamic_first + i].counter_id};
     }

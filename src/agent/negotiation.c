@@ -112,8 +112,7 @@ int negotiation_derived(const struct desired *x, struct agent_filters *l)
     int err = 0;
     for (size_t i = 0; i < x->e.n && err == 0; i++) {
         const struct filter *f = x->e.v[i].filter;
-        if (filter_effect(f) != ACTION_NEGOTIATE || addr_is_resolved(&f->src) ||
-            addr_is_resolved(&f->dst))
+        if (filter_effect(f) != ACTION_NEGOTIATE || filter_is_resolved(f))
             continue;
         err = add_ike_to(&f->src, &f->dst, l);
         if (err == 0)

@@ -45,11 +45,6 @@ void quick_prepare(struct agent *a)
 }
 
 /* --- what changes --- */
-static bool has_names(const struct dynamic_entry *e)
-{
-    return addr_is_resolved(&e->filter.src) || addr_is_resolved(&e->filter.dst);
-}
-
 static bool asks_place(const struct dynamic_entry *e)
 {
     return e->filter.interface || e->filter.profile != PROFILE_NONE;
@@ -90,7 +85,8 @@ static bool can_change(const struct agent *a, struct quick *q)
             return false;
     }
     const struct dynamic_entry *added = d->n_added ? q->after->v[d->added] : NULL;
-    if (added && (has_names(added) || (asks_place(added) && !a->in_force->places)))
+    if (added &&
+        (filter_is_resolved(&added->filter) || (asks_place(added) && !a->in_force->places)))
         return false;
     q->stores = d->n_added + d->n_deleted > 0;
     return q->stores || d->n_replaced > 0;

@@ -169,8 +169,7 @@ static bool could_change(const struct filter *f, const struct filter *g)
 {
     if (filter_effect(f) == filter_effect(g) || (g->proto != f->proto && g->proto != PROTO_ANY))
         return false;
-    if (addr_is_resolved(&f->src) || addr_is_resolved(&f->dst) || addr_is_resolved(&g->src) ||
-        addr_is_resolved(&g->dst))
+    if (filter_is_resolved(f) || filter_is_resolved(g))
         return true;
     for (int a = 0; a <= f->mirrored; a++)
         for (int b = 0; b <= g->mirrored; b++)

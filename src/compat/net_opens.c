@@ -98,7 +98,7 @@ static int note_names(struct tool_run *t, const struct layers *l, struct diag *d
     int r = 0;
     for (size_t i = 0; i < l->n && r == 0; i++) {
         const struct filter *f = &l->parsed[i];
-        if (is_dynamic(&l->v[i]) && (addr_is_resolved(&f->src) || addr_is_resolved(&f->dst)))
+        if (is_dynamic(&l->v[i]) && filter_is_resolved(f))
             r = tool_remark(t, NOTE, d, "no longer in force: %s", l->v[i].text);
     }
     return r;

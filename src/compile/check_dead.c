@@ -147,7 +147,7 @@ static int report_empty(struct check *c, size_t i)
 {
     const struct effective_filter *ef = &c->e->v[i];
     bool expired = ef->deadline_ns && c->o->now_ns >= ef->deadline_ns;
-    if (expired || addr_is_resolved(&ef->filter->src) || addr_is_resolved(&ef->filter->dst))
+    if (expired || filter_is_resolved(ef->filter))
         return 0;
     struct finding x = {.kind = FINDING_SHADOWED, .n_filters = 1};
     x.filter[0].index = i;

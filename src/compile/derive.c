@@ -179,8 +179,7 @@ static int derive_ike(const struct deriver *b)
     int r = 0;
     for (size_t i = 0; i < b->e->n; i++) {
         const struct filter *n = b->e->v[i].filter;
-        if (filter_effect(n) != ACTION_NEGOTIATE || addr_is_resolved(&n->src) ||
-            addr_is_resolved(&n->dst))
+        if (filter_effect(n) != ACTION_NEGOTIATE || filter_is_resolved(n))
             continue;
         const struct addr *ways[2][2] = {{&n->src, &n->dst}, {&n->dst, &n->src}};
         for (unsigned k = 0; k < 2 * ARRAY_SIZE(ports) && r == 0; k++)

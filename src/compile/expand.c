@@ -250,7 +250,7 @@ static int add_at_place(void *arg, uint8_t place, uint8_t where)
 int expand_filter(struct build *b, const struct effective_filter *ef, uint32_t order,
                   uint32_t origin)
 {
-    if (addr_is_resolved(&ef->filter->src) || addr_is_resolved(&ef->filter->dst))
+    if (filter_is_resolved(ef->filter))
         return 0; /* stands for no address (effective.h) */
     struct at_place x = {.b = b,
                          .s = {.f = ef->filter,

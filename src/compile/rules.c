@@ -209,7 +209,7 @@ static int add_way(struct rules *r, const struct filter *f, const struct way *w,
 
 static int add_filter(struct rules *r, const struct filter *f, const struct part *base)
 {
-    if (addr_is_resolved(&f->src) || addr_is_resolved(&f->dst))
+    if (filter_is_resolved(f))
         return 0; /* stands for no address (effective.h) */
     const struct way ways[] = {
         {.src = &f->src, .dst = &f->dst, .sport = &f->sport, .dport = &f->dport},

@@ -152,7 +152,7 @@ static int check_names(const struct filter *f, struct diag *d)
 {
     if (f->action != ACTION_PERMIT || f->keep_state)
         return 0;
-    if (!addr_is_resolved(&f->src) && !addr_is_resolved(&f->dst))
+    if (!filter_is_resolved(f))
         return 0;
     if (f->proto != PROTO_ANY && (f->sport.n > 0 || f->dport.n > 0))
         return 0;
@@ -186,6 +186,11 @@ int filter_validate(const struct filter *f, struct diag *d)
         (r = check_families(f, d)) < 0 || (r = check_names(f, d)) < 0)
         return r;
     return check_lengths(f, d);
+}
+
+bool filter_is_resolved(const struct filter *f)
+{
+    return addr_is_resolved(&f->src) || addr_is_resolved(&f->dst);
 }
 
 enum action filter_effect(const struct filter *f)

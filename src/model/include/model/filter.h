@@ -47,6 +47,8 @@ bool filter_eq(const struct filter *a, const struct filter *b);
 /* What it does to packets in the clear: `permit inpass` demands negotiation like `negotiate`, and
  * without an engine both are denied (policy.md 1, windows.md 1.1). Field G of the weight. */
 enum action filter_effect(const struct filter *f);
+/* A side of it is a DNS name or a keyword, which stands for addresses that may change. */
+bool filter_is_resolved(const struct filter *f);
 /* Checks what the grammar alone cannot: families of both sides, ports and ICMP types with a
  * fitting protocol, override only with block, the rule of names in permits (policy.md 1).
  * 0, or negative with *d filled at f->at. Every constructor of filters ends here. */
