@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/verifier.h"
 #include "counters.h"
 #include "flow.h"
 #include "image.h"
@@ -135,16 +136,10 @@ static int take_fds(struct classify *s, struct progs *p)
     return r;
 }
 
-/* The verifier's last words, without its statistics, which begin with "processed". */
 void progs_quote_log(struct diag *d, int r, const char *what, char *log)
 {
-    char *end = strstr(log, "\nprocessed ");
-    char *line;
+    const char *line = verifier_last_words(log);
 
-    if (end)
-        *end = '\0';
-    line = strrchr(log, '\n');
-    line = line ? line + 1 : log;
     diag_errno(d, r, "cannot load the %s%s%s", what, *line ? ": " : "", line);
     if (r == -EPERM)
         diag_hint(d, "run as root");

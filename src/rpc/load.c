@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/verifier.h"
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wconversion"
 #pragma GCC diagnostic ignored "-Wsign-conversion"
@@ -182,16 +184,10 @@ static int pin_maps(const struct load *l)
     return r;
 }
 
-/* The last line of the verifier that says something. */
 static int quote(struct diag *d, int err, char *log)
 {
-    size_t n = strlen(log);
+    const char *line = verifier_last_words(log);
 
-    while (n > 0 && (log[n - 1] == '\n' || strncmp(log + n, "processed ", 10) == 0))
-        log[--n] = '\0';
-    const char *line = n ? strrchr(log, '\n') : NULL;
-
-    line = line ? line + 1 : log;
     if (!*line)
         return diag_errno(d, err, "cannot load the programs that confine ports");
     (void)diag_fail(d, DIAG_SYSTEM, "cannot load the programs that confine ports: %.200s", line);
