@@ -10,15 +10,7 @@
 
 #include "sysbpf.h"
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wnull-dereference"
 #include "guard.skel.h"
-#pragma GCC diagnostic pop
 
 enum { LOG_BYTES = 64 * 1024 };
 

@@ -14,15 +14,7 @@
 
 #include "base/verifier.h"
 
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wnull-dereference"
 #include "rpc.skel.h"
-#pragma GCC diagnostic pop
 
 enum { PATH_BYTES = 320, LOG_BYTES = 64 * 1024 };
 

@@ -21,15 +21,7 @@
 
 #include "inject-tool.h"
 /* Generated code; clang knows none of gcc's further warnings. */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wsign-conversion"
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wmissing-prototypes"
-#pragma GCC diagnostic ignored "-Wnull-dereference"
 #include "inject.skel.h"
-#pragma GCC diagnostic pop
 
 /* Not in the headers of Linux 6.1's predecessors under these names. */
 enum { LIVE_FRAMES = 1 << 1, XDP_DRIVER_MODE = 1 << 2 };
