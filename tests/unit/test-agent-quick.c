@@ -56,19 +56,6 @@ static void restart(void)
     start();
 }
 
-/* Ids in force, "d1 d2 ...". */
-static void list_is(const char *want)
-{
-    char got[512] = "";
-    struct agent_filters l = {0};
-    struct diag d = {0};
-    assert_int_equal(agent_list(agent, &(struct agent_list_query){.layer = -1}, &d, &l), 0);
-    for (size_t i = 0; i < l.n; i++)
-        snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", l.v[i].id);
-    assert_string_equal(got, want);
-    agent_filters_done(&l);
-}
-
 static void test_comes_and_goes(void **state _unused_)
 {
     begin();

@@ -87,19 +87,6 @@ static void stop(void)
     agent = agent_free(agent);
 }
 
-/* Ids in force, "d1 s3 ...", in the order of list. */
-static void list_is(const char *want)
-{
-    char got[512] = "";
-    struct agent_filters l = {0};
-    struct diag d = {0};
-    assert_int_equal(agent_list(agent, &(struct agent_list_query){.layer = -1}, &d, &l), 0);
-    for (size_t i = 0; i < l.n; i++)
-        snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", l.v[i].id);
-    assert_string_equal(got, want);
-    agent_filters_done(&l);
-}
-
 static void write_in(const char *where, const char *name, const char *text)
 {
     assert_int_equal(file_replace(where, name, text, strlen(text)), 0);
