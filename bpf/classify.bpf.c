@@ -14,6 +14,7 @@
 
 #include "parse_linear.h"
 #include "state_skb.h"
+#include "syngate.h"
 
 /* TCX_NEXT has the value of TC_ACT_UNSPEC, TCX_DROP that of TC_ACT_SHOT: one program serves both
  * hooks. Programs of others behind ours still run. */
@@ -80,6 +81,10 @@ int pw_in(struct __sk_buff *skb)
     if (pw_is_childs(skb, &p)) {
         skb->tc_index = 0;
         return PW_NEXT;
+    }
+    if (pw_syn_gate(skb, &p)) {
+        pw_stat(skb, false, PW_DROP_MPP_GATE);
+        return PW_DROP;
     }
     struct pw_meta meta = {
         .to_host = (__u8)pw_forget(pw_is_to_host(skb, role, &p)),

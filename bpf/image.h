@@ -28,7 +28,7 @@
 
 enum {
     IMG_MAGIC = 0x50574731, /* "PWG1" */
-    IMG_LAYOUT = 3,         /* raised with every change in this file */
+    IMG_LAYOUT = 4,         /* raised with every change in this file */
     IMG_LINE_BYTES = 64,
     IMG_PAGE_LINES = 16384, /* an element of the map that holds the image */
     IMG_PAGE_BYTES = IMG_PAGE_LINES * IMG_LINE_BYTES,
@@ -250,6 +250,7 @@ enum {
     PW_DROP_STATE_EXPIRED = 8,
     PW_DROP_TIMED_BLOCK = 9,
     PW_DROP_INTERNAL = 10,
+    PW_DROP_MPP_GATE = 11,
     PW_DROP_MARTIAN = 13,
     PW_DROP_SOURCE_ROUTE = 14,
     PW_DROP_VLAN_DEPTH = 15,

@@ -22,7 +22,8 @@ ALLOWED = {
     "rpc": {"base", "model", "rpcdump"},
     "store": {"base", "model", "text"},
     "fetch": {"base", "model"},
-    "agent": CORE | {"datapath", "rpc", "store", "fetch"},
+    "mpp": {"base", "model"},
+    "agent": CORE | {"datapath", "rpc", "store", "fetch", "mpp"},
     "api": CORE | {"agent", "apiclient", "rpc"},
     "api/client": {"base"},
     "cli": CORE | {"apiclient", "rpcdump", "rpc"},
@@ -31,8 +32,8 @@ ALLOWED = {
     "portwardd": CORE | {"agent", "api"},
 }
 # Headers of the kernel and of eBPF that go with a module besides its own.
-BPF_HEADERS = {"compile": {"image.h"}, "datapath": {"image.h", "flow.h", "record.h"},
-               "rpc": {"rpc.h"}}
+BPF_HEADERS = {"compile": {"image.h"}, "datapath": {"image.h", "flow.h", "record.h", "mpp.h"},
+               "rpc": {"rpc.h"}, "mpp": {"mpp.h", "mpp_score.h"}}
 IMPURE = re.compile(
     r"#include <(stdio|time|fcntl|unistd|syslog|sys/(?!types)[a-z]+|errno_location)\.h>"
 )

@@ -14,6 +14,7 @@
 
 #include "files.h"
 #include "internal.h"
+#include "pressure.h"
 #include "quick.h"
 
 enum {
@@ -86,8 +87,10 @@ static void host_was_read(struct agent *a, int err, unsigned changes)
     resolver_routes_changed(a);
     if (changes & HOST_CHANGED_IFACES)
         event_log(EV_HOST_CHANGED, NULL);
-    if (changes)
+    if (changes) {
         agent_look_for_host_change(a);
+        pressure_look_for_ifaces(a);
+    }
 }
 
 static int on_rtnl(sd_event_source *s _unused_, int fd _unused_, uint32_t events _unused_,
@@ -121,6 +124,7 @@ static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userda
     }
     log_order(a);
     confine_reconcile(a);
+    pressure_look_for_ifaces(a);
     if (a->reconciled % SWEEP_EVERY == 0)
         flows_sweep(a);
     kept_expire(a);
@@ -248,6 +252,8 @@ static int add_sources(struct agent *a)
         err = sd_event_source_set_priority(a->sources[SOURCE_QUEUE], SD_EVENT_PRIORITY_IDLE);
     if (err >= 0)
         err = add_timers(a);
+    if (err >= 0)
+        err = pressure_start(a);
     return err >= 0 ? add_signals(a) : err;
 }
 
@@ -331,6 +337,8 @@ int agent_new(const struct agent_options *o, struct diag *d, struct agent **ret)
     if (err == 0)
         err = settings_overlay(a->store, &a->config, d);
     if (err == 0)
+        err = pressure_load(a, d);
+    if (err == 0)
         err = new_counter_ids(a);
     if (err == 0)
         err = resolver_new(&a->resolver);
@@ -374,8 +382,10 @@ int agent_start(struct agent *a, struct diag *d)
     err = run_until_ended(a, d);
     if (err == 0)
         err = confine_open(a, d);
-    if (err == 0)
+    if (err == 0) {
         agent_look_for_host_change(a);
+        pressure_look_for_ifaces(a); /* their categories are known only now */
+    }
     return err;
 }
 
@@ -436,6 +446,7 @@ struct agent *agent_free(struct agent *a)
     resolver_done(&a->resolver);
     for (size_t i = 0; i < _SOURCE_MAX; i++)
         sd_event_source_disable_unref(a->sources[i]);
+    pressure_stop(a);
     counter_index_done(&a->counter_index);
     confine_done(&a->confine);
     desired_free(a->in_force);

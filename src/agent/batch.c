@@ -19,6 +19,7 @@ void batch_forget(struct job *j)
         agent_filters_done(&r->filters);
         agent_filters_done(&r->exceptions);
         free(r->policies);
+        agent_mpp_changes_done(&r->mpp);
         free(r->name);
         free(r->before);
         free(j->batch[i].audit);
@@ -49,11 +50,13 @@ static int take_result(struct job *j, enum agent_change_kind kind)
     *to = (struct agent_op_result){.kind = kind,
                                    .change = from->change,
                                    .filters = from->filters,
+                                   .mpp = from->mpp,
                                    .policies = from->policies,
                                    .n_policies = from->n_policies};
     b->subject_id = j->subject_id;
     from->filters = (struct agent_filters){0};
     from->policies = NULL;
+    from->mpp = (struct agent_mpp_changes){0};
     from->n_policies = 0;
     from->change = NULL;
     if (copy_text(from->name, &to->name) < 0 || copy_text(from->before, &to->before) < 0 ||

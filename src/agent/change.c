@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "pressure.h"
 #include "quick.h"
 
 enum { EXPIRY_RETRY_NS = 1000000000 };
@@ -38,6 +39,7 @@ static const struct {
     [AGENT_SETTING] = {prepare_setting, "change a setting", true},
     [AGENT_LIBRARY] = {prepare_library, "change the library", true},
     [AGENT_SECRET] = {prepare_secret, "change a secret", true},
+    [AGENT_MPP] = {prepare_mpp, "change memory pressure protection", true},
     [AGENT_BATCH] = {prepare_batch, "batch", false}, /* but see needs_store() */
 };
 
@@ -94,7 +96,10 @@ void job_reset(struct job *j)
     agent_warnings_done(&j->result.warnings);
     free(j->result.policies);
     j->kept = policy_ref_put(j->kept);
+    agent_mpp_changes_done(&j->result.mpp);
     j->in_transaction = j->enforce = j->settings_changed = false;
+    j->mpp_to_existing = j->mpp_reset = false;
+    j->mpp_generation = 0;
     j->next_layers = (struct layers){0};
     j->subject = (struct guid){0};
     j->subject_id = 0;
@@ -338,11 +343,13 @@ static void succeed(struct agent *a, struct job *j)
     else if (j->kind == JOB_REQUEST && notes_are_for_policies(j) && j->result.flipped)
         notes_for_policies(a, a->in_force, j);
     batch_show(a, a->in_force, j);
+    pressure_log_settings(a, j);
     if (j->kind == JOB_RELOAD || j->settings_changed) {
         a->file_config = j->config;
         a->config = j->effective;
         confine_changed(a, j);
     }
+    pressure_committed(a, j);
     if (j->enforce && j->kind != JOB_HOST && j->kind != JOB_NAMES)
         a->n_dynamic_changes++;
     change_log(a, j);
@@ -460,6 +467,8 @@ static int prepare(struct agent *a, struct job *j)
         err = settings_apply(a, j);
     if (err == 0 && (j->settings_changed || j->kind == JOB_RELOAD))
         err = confine_try(a, &j->config, j->change.keep_holders, d);
+    if (err == 0 && (j->settings_changed || j->kind == JOB_RELOAD))
+        err = pressure_prepared(a, j);
     return err;
 }
 

@@ -82,6 +82,14 @@ static void set_counters(struct agent_config *c, int v)
 {
     c->filter.counters_off = v == 1;
 }
+static void set_mpp_role(struct agent_config *c, int v)
+{
+    c->mpp.client = v == 1;
+}
+static void set_mpp_gate(struct agent_config *c, int v)
+{
+    c->mpp.gate_max = (uint8_t)v;
+}
 static void set_lost_on_stop(struct agent_config *c, int v)
 {
     c->lost_on_stop = v == 1;
@@ -104,6 +112,8 @@ static const struct key {
     {"dynamic", "lost-on-stop", "no|yes", set_lost_on_stop, "no"},
     {"log", "rate", NULL, NULL, "10"},
     {"log", "total-rate", NULL, NULL, "1000"},
+    {"mpp", "role", "server|client", set_mpp_role, "server"},
+    {"mpp", "gate-max", "0|1|2|3|4", set_mpp_gate, "3"},
     {"datapath", "hook", "auto|tcx|clsact", set_hook, "auto"},
     {"datapath", "counters", "on|off", set_counters, "on"},
     {"datapath", "guard", "on|off", set_guard, "on"},
@@ -131,7 +141,7 @@ _Static_assert(HOOK_AUTO == 0 && HOOK_TCX == 1 && HOOK_CLSACT == 2, "order of th
 enum { N_KEYS = ARRAY_SIZE(keys) };
 
 /* Sections of architecture.md 4 that belong to later versions. */
-static const char later_sections[] = "boot|scan|mpp|domain|compat|console";
+static const char later_sections[] = "boot|scan|domain|compat|console";
 
 static const char profiles_section[] = "profiles", rpc_section[] = "rpc";
 
@@ -403,9 +413,9 @@ static int open_section(const struct parser *p, char *line, char section[32])
     }
     if (!section_is_known(name)) {
         int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown section [%.64s]", name);
-        diag_hint(
-            p->d,
-            "sections are [filter], [safety], [dynamic], [profiles], [log], [rpc] and [datapath]");
+        diag_hint(p->d,
+                  "sections are [filter], [safety], [dynamic], [profiles], [log], [mpp], [rpc] "
+                  "and [datapath]");
         return err;
     }
     (void)snprintf(section, 32, "%s", name); /* known names are shorter */
@@ -439,6 +449,7 @@ void agent_config_init(struct agent_config *c)
 {
     *c = (struct agent_config){0};
     filter_settings_init(&c->filter);
+    mpp_settings_init(&c->mpp);
     c->hook = HOOK_AUTO;
     c->guard = true;
 }

@@ -5,9 +5,10 @@
 #include "agent/agent.h"
 #include "base/limits.h"
 #include "keywords.h"
+#include "model/mpp.h"
 #include "model/settings.h"
 
-enum { CONFIG_KEYS = 30, CONFIG_RPC_KEYS = 11, CONFIG_RPC_BYTES = 1024 };
+enum { CONFIG_KEYS = 32, CONFIG_RPC_KEYS = 11, CONFIG_RPC_BYTES = 1024 };
 /* Where the value of a key was read, and its text. */
 struct config_origin {
     char file[256];
@@ -23,6 +24,7 @@ struct profile_origin {
 
 struct agent_config {
     struct filter_settings filter;
+    struct mpp_settings mpp;
     struct profile_patterns profiles;
     struct profile_origin profile_origin[LIMIT_PROFILE_PATTERNS];
     enum hook_mode hook;

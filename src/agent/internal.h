@@ -61,6 +61,9 @@ struct job {
     struct layers next_layers;      /* what shall be in force; empty until prepared */
     struct negotiation negotiation; /* rules of the change that negotiate: a warning */
     bool settings_changed;          /* effective is to be taken, after the change */
+    bool mpp_to_existing;           /* AGENT_MPP: living connections, too */
+    bool mpp_reset;                 /* AGENT_MPP: the SYN gate opens */
+    uint32_t mpp_generation;        /* number of the settings of memory pressure, 0 = the old */
     struct guid subject;            /* filter added or extended: shown in the answer */
     uint32_t subject_id;            /* its number: d17 */
     char audit[128];                /* change for the audit trail, "" = store writes it itself */
@@ -103,8 +106,8 @@ struct agent {
     struct agent_config file_config; /* what the files say */
     struct agent_config config;      /* the same with the settings of the database */
     sd_event *event;
-    sd_event_source *sources[9]; /* worker, rtnl, reconcile, expiry, SIGTERM, SIGINT, SIGHUP,
-                                    queue, log */
+    sd_event_source *sources[10]; /* worker, rtnl, reconcile, expiry, SIGTERM, SIGINT, SIGHUP,
+                                     queue, log, pressure */
     int state_lock, runtime_lock;
     struct snapshot_origin origin;
     struct store *store;
@@ -125,6 +128,10 @@ struct agent {
     uint64_t in_force_since_ns, started_ns;
     uint64_t expiry_not_before_ns; /* after an expiry that failed */
     uint64_t host_print;
+    uint32_t mpp_generation;      /* of config.mpp */
+    struct mpp *mpp_engine;       /* NULL: could not be opened */
+    struct mpp_iface *mpp_ifaces; /* that it knows */
+    size_t n_mpp_ifaces;
     uint64_t last_number;   /* largest generation number tried */
     uint64_t unused_number; /* drawn for a change in place that was not possible, 0 = none */
     unsigned reconciled;    /* how often */
@@ -159,9 +166,10 @@ enum {
     SOURCE_HUP,
     SOURCE_QUEUE,
     SOURCE_LOG,
+    SOURCE_PRESSURE,
     _SOURCE_MAX,
 };
-_Static_assert(_SOURCE_MAX == 9, "size of agent.sources");
+_Static_assert(_SOURCE_MAX == 10, "size of agent.sources");
 
 /* agent.c */
 uint64_t agent_now_ns(void); /* CLOCK_BOOTTIME */
@@ -213,6 +221,7 @@ void flows_sweep(struct agent *a);
 _must_check_ int prepare_setting(struct agent *a, struct job *j);
 _must_check_ int prepare_library(struct agent *a, struct job *j);
 _must_check_ int prepare_secret(struct agent *a, struct job *j);
+_must_check_ int prepare_mpp(struct agent *a, struct job *j); /* pressure_settings.c */
 _must_check_ int prepare_batch(struct agent *a, struct job *j);
 _must_check_ int prepare_start(struct agent *a, struct job *j);
 _must_check_ int prepare_expire(struct agent *a, struct job *j);

@@ -29,8 +29,17 @@ static const struct setting {
     {"compat.strict", NULL, false},
 };
 /* Families of keys that their readers define; rpc.* has a reader here, which checks them. */
-static const char *const families[] = {"mpp.", "rpc.", "dialect."};
+static const char *const families[] = {"rpc.", "dialect."};
 static const char rpc_family[] = "rpc.";
+
+static bool is_mpp(const char *key)
+{
+    const char *k;
+    for (unsigned i = 0; (k = mpp_key(i)); i++)
+        if (strcmp(k, key) == 0)
+            return true;
+    return false;
+}
 
 static const struct setting *find(const char *key)
 {
@@ -40,7 +49,7 @@ static const struct setting *find(const char *key)
     return NULL;
 }
 
-/* "mpp.rate-limit": words of lower-case letters, digits and hyphens. */
+/* "rpc.ports": words of lower-case letters, digits and hyphens. */
 static bool in_family(const char *key)
 {
     size_t n = strlen(key);
@@ -66,7 +75,7 @@ static bool is_unknown_rpc(const char *key)
 
 int settings_known(const char *key, struct diag *d)
 {
-    if (find(key) || (*key && in_family(key) && !is_unknown_rpc(key)))
+    if (find(key) || is_mpp(key) || (*key && in_family(key) && !is_unknown_rpc(key)))
         return 0;
     int err =
         diag_fail(d, DIAG_UNKNOWN_OBJECT, "'%.64s' is no setting that a command can change", key);
@@ -86,6 +95,8 @@ int settings_check(const char *key, const char *value, struct diag *d)
     const struct setting *s = find(key);
     struct agent_config scratch;
     agent_config_init(&scratch);
+    if (is_mpp(key))
+        return mpp_settings_put(&scratch.mpp, key, value, d);
     if (s && s->config)
         return agent_config_set(&scratch, key, value, d);
     if (strncmp(key, rpc_family, strlen(rpc_family)) == 0)
@@ -104,7 +115,12 @@ int settings_overlay(struct store *s, struct agent_config *c, struct diag *d)
     for (size_t i = 0; err == 0 && i < l.n; i++) {
         const struct setting *k = find(l.v[i].key);
         struct diag why = {0};
-        if (k && k->config && agent_config_set(c, k->key, l.v[i].value, &why) < 0)
+        int bad = 0;
+        if (k && k->config)
+            bad = agent_config_set(c, k->key, l.v[i].value, &why);
+        else if (is_mpp(l.v[i].key))
+            bad = mpp_settings_put(&c->mpp, l.v[i].key, l.v[i].value, &why);
+        if (bad < 0)
             event_log(EV_CONFIG_REFUSED, "ERROR", why.message, "HINT", why.hint, NULL);
     }
     return err;
@@ -181,6 +197,10 @@ static int add_files(const struct agent_config *c, const struct store_settings *
         (void)snprintf(place, sizeof(place), "%s:%u", v.file, v.line); /* fits */
         err = add(l, v.key, v.value[0] ? v.value : NULL, v.line ? place : "default");
     }
+    const char *key;
+    for (unsigned i = 0; err == 0 && (key = mpp_key(i)); i++)
+        if (!is_stored(stored, key))
+            err = add(l, key, NULL, "default");
     for (size_t i = 0; err == 0 && i < ARRAY_SIZE(known); i++)
         if (!known[i].config && !is_stored(stored, known[i].key))
             err = add(l, known[i].key, NULL, "default");

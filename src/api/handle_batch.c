@@ -33,6 +33,7 @@ static const struct op {
     {"flush", AGENT_FLUSH, 0, 0, API_TEXT_WORDS},
     {"setting", AGENT_SETTING, BIT(KEY) | BIT(VALUE), BIT(KEY), API_TEXT_WORDS},
     {"library", AGENT_LIBRARY, BIT(TEXT), BIT(TEXT), API_TEXT_WORDS},
+    {"mpp", AGENT_MPP, BIT(TEXT), BIT(TEXT), API_TEXT_WORDS},
     {"secret", AGENT_SECRET, BIT(ID) | BIT(VALUE), BIT(ID), API_TEXT_WORDS},
 };
 
@@ -163,6 +164,8 @@ static json_t *op_data(const struct agent_result *whole, const struct agent_op_r
                                .change = op->change,
                                .filters = op->filters, /* views */
                                .exceptions = op->exceptions,
+                               .mpp = op->mpp,
+                               .mpp_existing = -1,
                                .policies = op->policies,
                                .n_policies = op->n_policies};
 

@@ -222,6 +222,7 @@ static json_t *(*const data_of[_AGENT_CHANGE_KIND_MAX])(const struct agent_resul
     [AGENT_SETTING] = data_changed,
     [AGENT_LIBRARY] = data_changed,
     [AGENT_SECRET] = data_changed,
+    [AGENT_MPP] = json_mpp_change,
 };
 
 json_t *change_data(enum agent_change_kind kind, const struct agent_result *result)

@@ -23,6 +23,10 @@ json_t *json_status(const struct agent_status *s);
 json_t *json_beside(const struct beside *v, size_t n);
 json_t *json_explanation(const struct agent_explanation *x);
 json_t *json_flows(const struct agent_flows *l);
+json_t *json_mpp(const struct agent_mpp *x);
+json_t *json_mpp_ranking(const struct mpp_ranking *r);
+json_t *json_mpp_records(const struct mpp_conn *v, size_t n);
+json_t *json_mpp_change(const struct agent_result *result);
 json_t *json_policy_info(const struct agent_policy_info *p);
 json_t *json_policy_change(const struct agent_policy_change *p);
 /* What a change that was only tried would do to packets. */

@@ -199,6 +199,76 @@ const struct cli_command cli_commands[] = {
      "who reaches a mapper does not reach it.\n",
      OPTION_BIT(OPT_ONC) | OPTION_BIT(OPT_DCE), CMD_OFFLINE, 0, 1, cmd_rpc_dump},
 
+    {"mpp status", "", "memory pressure protection: settings and state",
+     "    portward mpp status\n"
+     "    portward mpp status --json\n",
+     "While TCP memory is short and an attack is the reason, connections that hold\n"
+     "memory and take no data are killed. Exit 6 if the kernel does not enforce\n"
+     "what is set.\n",
+     0, 0, 0, 0, cmd_mpp_status},
+
+    {"mpp enable", "[--interface IF] [--family 4|6]", "protect connections made from now on",
+     "    portward mpp enable\n"
+     "    portward mpp enable --interface eth1\n"
+     "    portward mpp enable --family 6 --apply-to-existing\n",
+     "A connection keeps the settings it was created with, unless\n"
+     "--apply-to-existing is given.\n",
+     OPTION_BIT(OPT_INTERFACE) | OPTION_BIT(OPT_FAMILY) | OPTION_BIT(OPT_APPLY_TO_EXISTING),
+     CMD_MUTATES, 0, 0, cmd_mpp_enable},
+
+    {"mpp disable", "[--interface IF] [--family 4|6]", "leave connections alone from now on",
+     "    portward mpp disable --interface eth1\n"
+     "    portward mpp disable --family 4\n",
+     "Connections made afterwards are never killed, and their SYNs never dropped.\n",
+     OPTION_BIT(OPT_INTERFACE) | OPTION_BIT(OPT_FAMILY) | OPTION_BIT(OPT_APPLY_TO_EXISTING),
+     CMD_MUTATES, 0, 0, cmd_mpp_disable},
+
+    {"mpp profiles", "on|off", "spare domain and private interfaces, or not",
+     "    portward mpp profiles off\n",
+     "On: connections on domain and private interfaces are spared. Public ones\n"
+     "never are; [profiles] of portward.conf says which interface is which.\n",
+     OPTION_BIT(OPT_APPLY_TO_EXISTING), CMD_MUTATES, 1, 1, cmd_mpp_profiles},
+
+    {"mpp exempt", "list|add|delete [PORTS]", "local ports that are never acted on",
+     "    portward mpp exempt list\n"
+     "    portward mpp exempt add 5000-5009\n"
+     "    portward mpp exempt delete 5000-5009\n",
+     "Before the server on them starts: it counts for connections made afterwards.\n"
+     "An entry is deleted as it was added; ranges that overlap are refused (5).\n",
+     OPTION_BIT(OPT_FAMILY) | OPTION_BIT(OPT_APPLY_TO_EXISTING), CMD_MUTATES, 1, 2, cmd_mpp_exempt},
+
+    {"mpp rate", "[IF none|N/s]", "limit new connections of an interface",
+     "    portward mpp rate\n"
+     "    portward mpp rate eth0 200/s\n"
+     "    portward mpp rate eth0 none\n",
+     "Bursts of twice as many pass, and SYNs to exempt ports always. Without\n"
+     "words: the limits.\n",
+     0, CMD_MUTATES, 0, 2, cmd_mpp_rate},
+
+    {"mpp reset", "[--keep-rate-limits] [--all]", "settings back to their defaults",
+     "    portward mpp reset\n"
+     "    portward mpp reset --keep-rate-limits\n",
+     "Switches, profiles, exemptions and rate limits, which it names; the gate\n"
+     "opens. --all: also the switches of interfaces.\n",
+     OPTION_BIT(OPT_KEEP_RATE_LIMITS) | OPTION_BIT(OPT_ALL) | OPTION_BIT(OPT_APPLY_TO_EXISTING),
+     CMD_MUTATES, 0, 0, cmd_mpp_reset},
+
+    {"mpp top", "[-n N]", "connections that hold most memory",
+     "    portward mpp top\n"
+     "    portward mpp top -n 50\n",
+     "As pruning would rank them: SCORE is how long no data was taken, in ms,\n"
+     "times the stalled connections of the same source (SAME).\n",
+     OPTION_BIT(OPT_LIMIT), 0, 0, 0, cmd_mpp_top},
+
+    {"mpp simulate", "[-n N]", "whom pruning would kill now", "    portward mpp simulate\n",
+     "Kills nobody. Says why the rest would stay.\n", OPTION_BIT(OPT_LIMIT), 0, 0, 0,
+     cmd_mpp_simulate},
+
+    {"mpp events", "[-n N]", "connections that were killed, and why",
+     "    portward mpp events -n 100\n",
+     "Newest last. The agent keeps the last 65536 since it started.\n", OPTION_BIT(OPT_LIMIT), 0, 0,
+     0, cmd_mpp_events},
+
     {"config show", "[KEY]", "settings, and where each comes from",
      "    portward config show\n"
      "    portward config show filter.exempt\n",

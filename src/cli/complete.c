@@ -108,6 +108,26 @@ static void offer_interfaces(const struct completion *x)
         if_freenameindex(list);
 }
 
+/* "5000-5009" of both families; one that both have is offered once by the shells. */
+static void offer_exemptions(const struct completion *x)
+{
+    static const char *const families[] = {"ipv4", "ipv6"};
+    _cleanup_json_ json_t *data = ask(x, "/v1/mpp");
+    const json_t *range;
+    size_t i;
+
+    for (size_t f = 0; f < ARRAY_SIZE(families); f++)
+        json_array_foreach(json_object_get(json_object_get(data, "exempt"), families[f]), i, range)
+        {
+            char text[32];
+
+            (void)snprintf(text, sizeof(text), "%lld-%lld",
+                           (long long)json_integer_value(json_array_get(range, 0)),
+                           (long long)json_integer_value(json_array_get(range, 1)));
+            offer(x, text);
+        }
+}
+
 /* "text|reg|netsh" of the synopsis. */
 static void offer_choices(const struct completion *x)
 {
@@ -140,6 +160,13 @@ static void offer_kind(const struct completion *x, enum cli_word_kind kind)
         break;
     case WORD_SETTING:
         offer_members(x, "/v1/settings", "settings", "key");
+        break;
+    case WORD_INTERFACE:
+        offer_interfaces(x);
+        break;
+    case WORD_PORTS:
+        if (x->n_words > 0 && strcmp(x->words[x->n_words - 1], "delete") == 0)
+            offer_exemptions(x);
         break;
     case WORD_GRAMMAR:
         if (x->n_words > 0 && strcmp(x->words[x->n_words - 1], "on") == 0)

@@ -74,6 +74,10 @@ enum cli_word_kind cli_word_kind(const struct cli_command *cmd, int index)
         return offers_a_name(p, len) ? WORD_FILE_OR_POLICY : WORD_FILE;
     if (is(p, len, "ID..."))
         return WORD_IDS;
+    if (is(p, len, "IF"))
+        return WORD_INTERFACE;
+    if (is(p, len, "PORTS"))
+        return WORD_PORTS;
     if (is(p, len, "KEY"))
         return WORD_SETTING;
     if (is(p, len, "HOST"))
@@ -95,6 +99,8 @@ enum cli_word_kind cli_value_kind(const struct cli_option *o)
         return WORD_DIRECTORY;
     if (strcmp(o->argument, "FILE") == 0)
         return WORD_FILE;
+    if (strcmp(o->argument, "IF") == 0)
+        return WORD_INTERFACE;
     if (strcmp(o->name, "policy") == 0)
         return WORD_POLICY;
     return strchr(o->argument, '|') ? WORD_VALUES : WORD_NOTHING;

@@ -48,6 +48,8 @@ static const char *kind_name(enum cli_word_kind kind)
     case WORD_RULE:
     case WORD_IDS:
     case WORD_SETTING:
+    case WORD_INTERFACE:
+    case WORD_PORTS:
     case WORD_GRAMMAR:
         return "live";
     case WORD_NOTHING:
@@ -131,7 +133,7 @@ static void put_fish_option(const struct cli_command *cmd, const struct cli_opti
         if (kind == WORD_VALUES) {
             (void)fputs(" -a ", stdout);
             put_values(o->argument);
-        } else if (kind == WORD_POLICY) {
+        } else if (kind == WORD_POLICY || kind == WORD_INTERFACE) {
             (void)fputs(" -a '(__portward_live)'", stdout);
         } else if (kind == WORD_DIRECTORY) {
             (void)fputs(" -a '(__fish_complete_directories)'", stdout);

@@ -39,7 +39,7 @@ static const struct cli_option options[_OPT_MAX] = {
     [OPT_LAYER] = {"layer", 0, "local|domain|persistent|dynamic", false, false, SCOPE_OWN,
                    "filters of one layer"},
     [OPT_POLICY] = {"policy", 0, "NAME", false, false, SCOPE_OWN, "filters of one policy"},
-    [OPT_ALL] = {"all", 0, NULL, false, false, SCOPE_OWN, "also failsafe and exemptions"},
+    [OPT_ALL] = {"all", 0, NULL, false, false, SCOPE_OWN, "also what is left out otherwise"},
     [OPT_EFFECTIVE] = {"effective", 0, NULL, false, true, SCOPE_OWN, "names and me expanded"},
     [OPT_SOURCE] = {"source", 0, NULL, false, false, SCOPE_OWN,
                     "the text as it was loaded, with comments"},
@@ -79,6 +79,12 @@ static const struct cli_option options[_OPT_MAX] = {
     [OPT_SIZE] = {"size", 0, NULL, false, false, SCOPE_OWN, "how many ports are needed"},
     [OPT_ONC] = {"onc", 0, NULL, false, false, SCOPE_OWN, "ask rpcbind only"},
     [OPT_DCE] = {"dce", 0, NULL, false, false, SCOPE_OWN, "ask the endpoint mapper only"},
+    [OPT_INTERFACE] = {"interface", 0, "IF", false, false, SCOPE_OWN, "of one interface"},
+    [OPT_FAMILY] = {"family", 0, "4|6", false, false, SCOPE_OWN, "IPv4 or IPv6 only"},
+    [OPT_APPLY_TO_EXISTING] = {"apply-to-existing", 0, NULL, false, false, SCOPE_OWN,
+                               "connections that are there, too"},
+    [OPT_KEEP_RATE_LIMITS] = {"keep-rate-limits", 0, NULL, false, false, SCOPE_OWN,
+                              "leave 'mpp rate' as it is"},
 };
 _Static_assert(_OPT_MAX <= 64, "a set of options is a 64-bit word");
 

@@ -34,6 +34,8 @@ static int value_ops(const struct catalog *c, json_t *ops)
     for (size_t i = 0; err == 0 && i < c->n_secrets; i++)
         err = add_op(ops, json_pack("{s:s, s:s, s:s}", "op", "secret", "id", c->secrets[i].id,
                                     "value", c->secrets[i].value));
+    if (err == 0 && c->mpp_reset)
+        err = add_op(ops, json_pack("{s:s, s:s}", "op", "mpp", "text", "reset"));
     for (size_t i = 0; err == 0 && i < c->n_settings; i++)
         err = add_op(ops, json_pack("{s:s, s:s, s:s?}", "op", "setting", "key", c->settings[i].key,
                                     "value", c->settings[i].value));

@@ -46,6 +46,8 @@ void agent_host_init(struct agent_source *s, struct tool_host *ret);
 _must_check_ int commit_ops(struct catalog *c, json_t **ret);
 /* The same as commands that can be typed. */
 _must_check_ int native_print(struct catalog *c, struct strbuf *out);
+/* The lines of a setting of memory pressure protection; false: it is none (native_mpp.c). */
+bool native_mpp(const char *key, const char *value, struct strbuf *out);
 /* A word as a POSIX shell takes it. */
 int shell_word(const char *word, struct strbuf *out);
 

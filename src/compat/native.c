@@ -205,9 +205,12 @@ static int print_dynamic(const struct catalog *c, struct strbuf *out)
 static int print_values(struct catalog *c, struct strbuf *out)
 {
     _cleanup_(strbuf_done) struct strbuf library = STRBUF_INIT(LIMIT_POLICY_TEXT_BYTES);
+    if (c->mpp_reset)
+        (void)strbuf_add(out, "portward mpp reset\n");
     for (size_t i = 0; i < c->n_settings; i++)
-        (void)strbuf_addf(out, "# portward.conf: %s = %s\n", c->settings[i].key,
-                          c->settings[i].value ? c->settings[i].value : "(as in the file)");
+        if (!native_mpp(c->settings[i].key, c->settings[i].value, out))
+            (void)strbuf_addf(out, "# portward.conf: %s = %s\n", c->settings[i].key,
+                              c->settings[i].value ? c->settings[i].value : "(as in the file)");
     if (c->n_secrets > 0)
         (void)strbuf_add(out, "# preshared keys are kept by the agent, no native command shows "
                               "them\n");

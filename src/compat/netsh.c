@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* compat/netsh.c: netsh ipsec (windows.md 4-6): switches, and one line from its words to its
+/* compat/netsh.c: netsh (windows.md 4-7): switches, and one line from its words to its
  * command. Called by the front for `netsh`, and by the converter of scripts. Invariant: a line that
  * is refused leaves nothing behind, because the catalog of a failed run is thrown away. */
 #include "netsh.h"
@@ -62,7 +62,7 @@ static int help_for(struct netsh *n, size_t first, struct diag *d)
     if (first < n->line.n) {
         err = netsh_find_command(n, first, &ignored, &c, &next);
         /* "add ?": the verb is known, what it adds is what is asked for. */
-        if (err < 0 && n->line.n > first && n->context > CONTEXT_IPSEC) {
+        if (err < 0 && n->line.n > first && netsh_context_parent(n->context) != CONTEXT_ROOT) {
             verb = n->line.v[n->line.n - 1].s;
             err = 0;
         }
@@ -130,7 +130,7 @@ static int run_up(struct netsh *n, struct diag *d)
 {
     (void)d;
     if (n->context != CONTEXT_FOREIGN)
-        n->context = n->context > CONTEXT_IPSEC ? CONTEXT_IPSEC : CONTEXT_ROOT;
+        n->context = netsh_context_parent(n->context);
     return 0;
 }
 
@@ -148,8 +148,9 @@ static const struct {
 /* windows.md 1.3: what else is known to be printed. */
 static void print_done(struct netsh *n, const struct netsh_command *c)
 {
-    if (strcmp(c->verb, "set") == 0)
-        (void)strbuf_add(&n->t->out, "Ok.\n"); /* sticky */
+    bool tcp = c->context == CONTEXT_TCP;
+    if (strcmp(c->verb, "set") == 0 || (tcp && !c->reads))
+        (void)strbuf_add(&n->t->out, tcp ? "Ok.\n\n" : "Ok.\n"); /* sticky */
 }
 
 static bool chooses_mode(const struct netsh_command *c)
@@ -164,7 +165,7 @@ static int run_command(struct netsh *n, const struct netsh_command *c, size_t ne
     int err = netsh_parse_args(n, c, next, d, &a);
     if (err == 0 && c->context == CONTEXT_STATIC && !c->reads && !chooses_mode(c))
         err = netsh_check_writable(n, d);
-    if (err == 0 && !c->reads && c->run != netsh_set_batch)
+    if (err == 0 && !c->reads && c->run != netsh_set_batch && c->context != CONTEXT_TCP)
         err = netsh_keep_line(n, &a, d, &kept);
     if (err < 0 || kept)
         return err;
@@ -205,8 +206,10 @@ int netsh_run_line(struct netsh *n, struct diag *d)
                            n->file, n->number, l->v[first].s);
     }
     int err = netsh_find_command(n, first, d, &c, &next);
-    if (err < 0)
+    if (err < 0) {
+        n->context = before; /* an import goes on */
         return err;
+    }
     if (!c) /* a bare context line: it holds for the next ones */
         return n->file ? 0 : fail_no_command(n, d);
     err = run_command(n, c, next, d);

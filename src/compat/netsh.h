@@ -65,6 +65,10 @@ enum netsh_tag {
     T_PFSGROUP,
     T_PROPERTY,
     T_VALUE,
+    T_MPP,
+    T_PROFILES,
+    T_STARTPORT,
+    T_NUMBEROFPORTS,
     _TAG_MAX,
 };
 const char *netsh_tag_name(enum netsh_tag tag);
@@ -72,9 +76,10 @@ const char *netsh_tag_name(enum netsh_tag tag);
 /* How a command takes a tag. */
 enum {
     TAG_REQUIRED = 1,
-    TAG_OR = 2,   /* alternative to the tag before it: a bare value does not fill it */
-    TAG_MANY = 4, /* may be given again */
-    TAG_FLAG = 8, /* the bare word itself, without a value */
+    TAG_OR = 2,     /* alternative to the tag before it: a bare value does not fill it */
+    TAG_MANY = 4,   /* may be given again */
+    TAG_FLAG = 8,   /* the bare word itself, without a value */
+    TAG_NAMED = 16, /* as tag=value only: a bare value does not fill it */
 };
 struct netsh_tag_use {
     uint8_t tag, flags;
@@ -86,10 +91,14 @@ enum netsh_context {
     CONTEXT_IPSEC,
     CONTEXT_STATIC,
     CONTEXT_DYNAMIC,
+    CONTEXT_INTERFACE,
+    CONTEXT_TCP,
     CONTEXT_FOREIGN, /* of another part of netsh, while a script is imported: lines are skipped */
     _CONTEXT_MAX,
 };
 const char *netsh_context_name(enum netsh_context c); /* "ipsec static", root "" */
+/* The one that it stands in: "ipsec". */
+enum netsh_context netsh_context_parent(enum netsh_context c);
 
 struct netsh;
 struct netsh_args;
@@ -167,6 +176,7 @@ enum netsh_error {
     NETSH_REFUSED, /* by the validation of the model */
     NETSH_STORE,
     NETSH_OTHER,
+    NETSH_TCP, /* of interface tcp, which prints no numbers */
     _NETSH_ERROR_MAX,
 };
 
@@ -364,6 +374,9 @@ _must_check_ int netsh_has_ike_policy(struct netsh *n, bool main_mode, const cha
                                       struct diag *d, bool *ret);
 /* All of them go (delete all). */
 _must_check_ int netsh_drop_ike_policies(struct netsh *n, struct diag *d);
+int netsh_tcp_set_security(struct netsh *n, const struct netsh_args *a, struct diag *d);
+int netsh_tcp_show_security(struct netsh *n, const struct netsh_args *a, struct diag *d);
+int netsh_tcp_reset(struct netsh *n, const struct netsh_args *a, struct diag *d);
 int netsh_set_config(struct netsh *n, const struct netsh_args *a, struct diag *d);
 int netsh_show_config(struct netsh *n, const struct netsh_args *a, struct diag *d);
 

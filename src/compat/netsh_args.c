@@ -125,7 +125,7 @@ static int assign_tag(struct netsh *n, const struct netsh_command *c, const stru
 static size_t next_open_tag(const struct netsh_command *c, const struct netsh_args *a)
 {
     for (size_t i = 0; i < c->n_tags; i++) {
-        bool taken = c->tags[i].flags & TAG_OR || a->value[c->tags[i].tag];
+        bool taken = c->tags[i].flags & (TAG_OR | TAG_NAMED) || a->value[c->tags[i].tag];
         for (size_t k = i + 1; !taken && k < c->n_tags && c->tags[k].flags & TAG_OR; k++)
             taken = a->value[c->tags[k].tag];
         if (!taken)
@@ -150,6 +150,8 @@ static int take_bare(struct netsh *n, const struct netsh_command *c, size_t word
     int err = netsh_fail_word(n, d, NETSH_LEFT_OVER, word, "'%s' is left over", w->s);
     if (c->n_tags == 0)
         diag_hint(d, "%s %s takes no values", c->verb, c->object ? c->object : "");
+    else if (c->tags[0].flags & TAG_NAMED)
+        diag_hint(d, "%s=%s", netsh_tag_name(c->tags[0].tag), netsh_tag_values(c->tags[0].tag));
     else
         diag_hint(d, "quote a value that has blanks");
     return err;
@@ -327,6 +329,7 @@ static void verbs_of(enum netsh_context context, struct words *w)
     if (context == CONTEXT_ROOT) {
         add_choice(w, "ipsec");
         add_choice(w, "dump");
+        add_choice(w, "interface");
     } else if (context == CONTEXT_IPSEC) {
         add_choice(w, "static");
         add_choice(w, "dynamic");
@@ -362,9 +365,9 @@ static bool enter_context(const char *word, enum netsh_context *context)
         const char *name;
         enum netsh_context from, to;
     } steps[] = {
-        {"ipsec", CONTEXT_ROOT, CONTEXT_IPSEC},
-        {"static", CONTEXT_IPSEC, CONTEXT_STATIC},
-        {"dynamic", CONTEXT_IPSEC, CONTEXT_DYNAMIC},
+        {"ipsec", CONTEXT_ROOT, CONTEXT_IPSEC},      {"static", CONTEXT_IPSEC, CONTEXT_STATIC},
+        {"dynamic", CONTEXT_IPSEC, CONTEXT_DYNAMIC}, {"interface", CONTEXT_ROOT, CONTEXT_INTERFACE},
+        {"tcp", CONTEXT_INTERFACE, CONTEXT_TCP},
     };
     for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
         if (*context == steps[i].from && netsh_has_prefix(word, steps[i].name) &&
@@ -378,10 +381,8 @@ static bool enter_context(const char *word, enum netsh_context *context)
 static int fail_context(struct netsh *n, size_t word, struct diag *d)
 {
     const char *s = n->line.v[word].s;
-    bool interface = strlen(s) > 1 && netsh_has_prefix(s, "interface");
     int err = netsh_fail_word(n, d, NETSH_UNKNOWN_CONTEXT, word, "unknown context '%s'", s);
-    diag_hint(d, interface ? "netsh interface is not part of this version; it has: ipsec"
-                           : "contexts: ipsec static, ipsec dynamic");
+    diag_hint(d, "contexts: ipsec static, ipsec dynamic, interface tcp");
     return err;
 }
 
@@ -389,7 +390,8 @@ static int fail_context(struct netsh *n, size_t word, struct diag *d)
 static enum netsh_context start_context(const struct netsh *n, size_t first)
 {
     const char *s = n->line.v[first].s;
-    if (n->context == CONTEXT_ROOT || strcasecmp(s, "ipsec") == 0)
+    if (n->context == CONTEXT_ROOT || strcasecmp(s, "ipsec") == 0 ||
+        (strlen(s) > 2 && netsh_has_prefix(s, "interface")))
         return CONTEXT_ROOT;
     bool sibling = strcasecmp(s, "static") == 0 || strcasecmp(s, "dynamic") == 0;
     return sibling ? CONTEXT_IPSEC : n->context;
@@ -411,7 +413,7 @@ int netsh_find_command(struct netsh *n, size_t first, struct diag *d,
         return 0;
     if (context == CONTEXT_ROOT && strcasecmp(n->line.v[i].s, "dump") == 0)
         n->context = context = CONTEXT_IPSEC;
-    if (context == CONTEXT_ROOT)
+    if (context == CONTEXT_ROOT || context == CONTEXT_INTERFACE)
         return fail_context(n, i, d);
     verbs_of(context, &w);
     int err = choose(n, &w, i, d, &verb);

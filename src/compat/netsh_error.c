@@ -37,6 +37,7 @@ static const struct {
     [NETSH_REFUSED] = {304, false},
     [NETSH_STORE] = {305, false},
     [NETSH_OTHER] = {399, false},
+    [NETSH_TCP] = {0, false},
 };
 
 /* What other modules refused, by the code of their diagnostic. */
@@ -85,6 +86,8 @@ void netsh_print_error(struct netsh *n, const struct diag *d)
     strbuf_done(out);
     *out = (struct strbuf){.max = max};
     n->t->print_out = true;
+    if (e == NETSH_TCP)
+        return;
     (void)strbuf_addf(out, numbers[e].windows ? "ERR IPsec [%05u] : " : "ERR portward [%03u] : ",
                       numbers[e].number); /* errors are sticky in out */
     (void)strbuf_add_escaped(out, d->message, strlen(d->message));

@@ -9,9 +9,11 @@
 
 const char tool_netsh_help[] =
     "netsh ipsec static|dynamic COMMAND [tag=]VALUE ...\n"
+    "netsh interface tcp set|show security, reset\n"
     "netsh -f FILE | exec FILE\n"
     "\n"
-    "Changes IP security policies with the commands of Windows Server 2003.\n"
+    "Changes IP security policies with the commands of Windows Server 2003, and\n"
+    "memory pressure protection with those of KB974288.\n"
     "\n"
     "  -c CONTEXT   runs the command in a context: -c \"ipsec static\"\n"
     "  -f FILE      runs the lines of a script as one change\n"
@@ -74,6 +76,8 @@ void netsh_help_context(struct netsh *n, enum netsh_context context, const char 
     }
     if (context == CONTEXT_IPSEC)
         help_ipsec(out);
+    if (context == CONTEXT_INTERFACE)
+        (void)strbuf_addf(out, "%s\n", netsh_context_name(CONTEXT_TCP));
     for (size_t i = 0; i < netsh_n_commands; i++) {
         const struct netsh_command *c = &netsh_commands[i];
         char name[64];

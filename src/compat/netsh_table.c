@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* compat/netsh_table.c: the commands of netsh ipsec with their tags in positional order
- * (windows.md 4 and 5; tags of set and show as on the netsh ipsec page of Microsoft Learn).
- * Used by the parser, the help, the errors and the exporter: nothing else knows a tag of a
- * command. */
+/* compat/netsh_table.c: the commands of netsh ipsec and netsh interface tcp with their tags in
+ * positional order (windows.md 4 and 5; tags of set and show as on the netsh ipsec page of
+ * Microsoft Learn). Used by the parser, the help, the errors and the exporter: nothing else knows a
+ * tag of a command. */
 #include "netsh.h"
 
 /* Name, and what values stand for it in the help. */
@@ -66,6 +66,10 @@ static const struct {
     [T_PROPERTY] = {"property", "ipsecexempt|bootmode|bootexemptions|ipsecdiagnostics|ikelogging|"
                                 "strongcrlcheck|ipsecloginterval"},
     [T_VALUE] = {"value", "VALUE"},
+    [T_MPP] = {"mpp", "enabled|disabled|default"},
+    [T_PROFILES] = {"profiles", "enabled|disabled|default"},
+    [T_STARTPORT] = {"startport", "PORT"},
+    [T_NUMBEROFPORTS] = {"numberofports", "NUMBER"},
 };
 
 const char *netsh_tag_name(enum netsh_tag tag)
@@ -85,9 +89,18 @@ const char *netsh_context_name(enum netsh_context c)
         [CONTEXT_IPSEC] = "ipsec",
         [CONTEXT_STATIC] = "ipsec static",
         [CONTEXT_DYNAMIC] = "ipsec dynamic",
+        [CONTEXT_INTERFACE] = "interface",
+        [CONTEXT_TCP] = "interface tcp",
         [CONTEXT_FOREIGN] = "other",
     };
     return names[c];
+}
+
+enum netsh_context netsh_context_parent(enum netsh_context c)
+{
+    if (c == CONTEXT_TCP)
+        return CONTEXT_INTERFACE;
+    return c == CONTEXT_STATIC || c == CONTEXT_DYNAMIC ? CONTEXT_IPSEC : CONTEXT_ROOT;
 }
 
 #define R(tag)            \
@@ -97,6 +110,10 @@ const char *netsh_context_name(enum netsh_context c)
 #define O(tag) \
     {          \
         tag, 0 \
+    }
+#define N(tag)         \
+    {                  \
+        tag, TAG_NAMED \
     }
 #define OR(tag)     \
     {               \
@@ -253,5 +270,12 @@ const struct netsh_command netsh_commands[] = {
           O(T_PROTOCOL), O(T_SRCPORT), O(T_DSTPORT), O(T_ACTIONINBOUND), O(T_ACTIONOUTBOUND),
           O(T_RESOLVEDNS))},
     {CONTEXT_DYNAMIC, "show", "stats", true, "shows counters", netsh_dynamic_show_stats, NO_TAGS},
+    /* --- interface tcp --- */
+    {CONTEXT_TCP, "reset", NULL, false, "memory pressure protection as it was at first",
+     netsh_tcp_reset, NO_TAGS},
+    {CONTEXT_TCP, "set", "security", false, "memory pressure protection, or ports it spares",
+     netsh_tcp_set_security, TAGS(N(T_MPP), N(T_PROFILES), N(T_STARTPORT), N(T_NUMBEROFPORTS))},
+    {CONTEXT_TCP, "show", "security", true, "shows memory pressure protection",
+     netsh_tcp_show_security, NO_TAGS},
 };
 const size_t netsh_n_commands = sizeof(netsh_commands) / sizeof(netsh_commands[0]);

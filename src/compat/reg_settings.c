@@ -25,13 +25,6 @@ static int fail_value(struct reg_reader *r, const struct reg_row *row, const str
     return err;
 }
 
-static int note_stored(struct reg_reader *r, const struct reg_row *row)
-{
-    return tool_remark(r->t, NOTE, r->d,
-                       "%s is stored as setting '%s'; what it speaks of is not in this version",
-                       row->name, row->setting);
-}
-
 /* --- exemption level --- */
 static int read_exempt(struct reg_reader *r, const struct reg_row *row, const char *instance,
                        const struct reg_value *v)
@@ -118,7 +111,7 @@ static int read_mpp(struct reg_reader *r, const struct reg_row *row, const char 
     if (err == 0) /* Windows 2003 has none */
         err = tool_remark(r->t, NOTE, r->d, "%s says nothing of Profiles: they stay as they are",
                           row->name);
-    return err < 0 ? err : note_stored(r, row);
+    return err;
 }
 
 static int show_switch(struct reg_reader *r, const struct reg_row *row, const char *instance,
@@ -170,7 +163,7 @@ static int read_interface(struct reg_reader *r, const struct reg_row *row, const
     err = out.error;
     if (err == 0)
         err = catalog_setting_set(r->t->catalog, row->setting, out.len > 0 ? out.s : NULL);
-    return err < 0 ? err : note_stored(r, row);
+    return err;
 }
 
 static int show_interface(struct reg_reader *r, const struct reg_row *row, const char *instance,
@@ -258,7 +251,7 @@ static int read_ranges(struct reg_reader *r, const struct reg_row *row, const ch
         err = warn_surplus(r, row, v);
     if (err == 0)
         err = catalog_setting_set(r->t->catalog, row->setting, out.len > 0 ? out.s : NULL);
-    return err < 0 ? err : note_stored(r, row);
+    return err;
 }
 
 /* "A, B" as strings. */

@@ -9,6 +9,7 @@
 
 #include "images.h"
 #include "internal.h"
+#include "mpp.h"
 
 static const char default_pin_root[] = "/sys/fs/bpf/portward";
 
@@ -23,6 +24,17 @@ const char *hook_mode_name(enum hook_mode m)
         return "clsact";
     }
     return "unknown";
+}
+
+int datapath_mpp_map(const struct datapath *dp, unsigned index)
+{
+    _Static_assert(MAP_MPP_COUNTS - MAP_MPP_CONTROL == MPP_MAP_COUNTS, "one order");
+    return index < _MPP_MAP_MAX ? dp->set.progs.map[MAP_MPP_CONTROL + index] : -1;
+}
+
+const char *datapath_pin_dir(const struct datapath *dp)
+{
+    return dp->pins.dir;
 }
 
 /* Everything but the pins. */

@@ -3,6 +3,7 @@
  *   link/<ifindex>-<in|out>   attach.c
  *   map/<name>, prog/<name>   what is in force
  *   next/map, next/prog       a set that is not in force yet
+ *   mpp/<name>                src/mpp
  * Invariant: whoever holds a struct pins holds the flock on the directory; nobody else writes
  * below it. The lock ends with the process, the directory with pins_remove(). */
 #pragma once

@@ -15,6 +15,7 @@
 #include "counters.h"
 #include "flow.h"
 #include "image.h"
+#include "mpp.h"
 #include "record.h"
 
 #include "classify.skel.h"
@@ -43,6 +44,15 @@ static const char *const map_names[_MAP_MAX] = {
     [MAP_STATE_WORK] = "state_work",
     [MAP_STATE_NEXT] = "state_next",
     [MAP_GUARD_NEXT] = "guard_next",
+    [MAP_MPP_CONTROL] = "mpp_control",
+    [MAP_MPP_SETTINGS] = "mpp_settings",
+    [MAP_MPP_IFACES] = "mpp_ifaces",
+    [MAP_MPP_BANS] = "mpp_bans",
+    [MAP_MPP_NET_BANS] = "mpp_net_bans",
+    [MAP_MPP_CONN_RATE] = "mpp_conn_rate",
+    [MAP_MPP_SYN_RATE] = "mpp_syn_rate",
+    [MAP_MPP_DROPS] = "mpp_drops",
+    [MAP_MPP_COUNTS] = "mpp_counts",
 };
 static const char *const prog_names[_PROG_MAX] = {
     [PROG_IN] = "pw_in",          [PROG_OUT] = "pw_out",          [PROG_TEST] = "pw_test",
@@ -207,6 +217,15 @@ static const struct {
     [MAP_STATE_WORK] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, PW_WORK_BYTES, 0},
     [MAP_STATE_NEXT] = {BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1},
     [MAP_GUARD_NEXT] = {BPF_MAP_TYPE_PROG_ARRAY, 4, 4, 1},
+    [MAP_MPP_CONTROL] = {BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mpp_control), 1},
+    [MAP_MPP_SETTINGS] = {BPF_MAP_TYPE_ARRAY, 4, sizeof(struct mpp_ruleset), MPP_SLOTS},
+    [MAP_MPP_IFACES] = {BPF_MAP_TYPE_HASH, 4, sizeof(struct mpp_ifrule), MPP_IFACES_MAX},
+    [MAP_MPP_BANS] = {BPF_MAP_TYPE_HASH, 8, 8, MPP_BANS_MAX},
+    [MAP_MPP_NET_BANS] = {BPF_MAP_TYPE_HASH, 8, 8, MPP_NET_BANS_MAX},
+    [MAP_MPP_CONN_RATE] = {BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct mpp_rate), MPP_CONN_RATE_MAX},
+    [MAP_MPP_SYN_RATE] = {BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct mpp_rate), MPP_SYN_RATE_MAX},
+    [MAP_MPP_DROPS] = {BPF_MAP_TYPE_HASH, sizeof(struct mpp_drop_key), 8, MPP_DROPS_MAX},
+    [MAP_MPP_COUNTS] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, _MPP_N_MAX},
 };
 
 bool progs_map_fits(int fd, unsigned map)

@@ -26,6 +26,15 @@ enum {
     MAP_STATE_WORK,
     MAP_STATE_NEXT,
     MAP_GUARD_NEXT,
+    MAP_MPP_CONTROL, /* the maps of bpf/mpp_maps.h in the order of bpf/mpp.h */
+    MAP_MPP_SETTINGS,
+    MAP_MPP_IFACES,
+    MAP_MPP_BANS,
+    MAP_MPP_NET_BANS,
+    MAP_MPP_CONN_RATE,
+    MAP_MPP_SYN_RATE,
+    MAP_MPP_DROPS,
+    MAP_MPP_COUNTS,
     _MAP_MAX
 };
 enum { PROG_IN, PROG_OUT, PROG_TEST, PROG_STATE, PROG_FORGET, _PROG_MAX };

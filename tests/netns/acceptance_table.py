@@ -16,10 +16,8 @@ COLUMNS = ["article", "id", "context", "command", "state", "packets", "output"]
 LATER = (
     (r"^KB813878-G[124] ", "needs a reboot: the boot loader is another subject"),
     (r"^KB813878-G3 ", "needs a domain controller"),
-    (r"^KB974288-[0-9M]+ netsh int tcp ", "memory pressure protection: netsh int tcp"),
-    (r"^KB974288-R\d+ ", "memory pressure protection: registry values"),
-    (r"^KB974288-M2 ", "memory pressure protection: registry values"),
-    (r"^KB974288-G\d ", "memory pressure protection: needs an attack"),
+    (r"^KB974288-G\d ", "memory pressure protection: needs an attack: test-mpp-attack.py"),
+    (r"^KB974288-", "memory pressure protection: test-acceptance-mpp.py runs it"),
     (r"^IISG3-", "listeners and port scans: netstat, spp, audit"),
 )
 # Rows that should be run and are not yet: id -> why.
@@ -95,11 +93,12 @@ def chains(rows, row):
 
 
 def quoted(command):
-    """The command as a POSIX shell needs it: a filter specification stands in quotes. Loops have
-    their own quotes."""
+    """The command as a POSIX shell needs it: a filter specification and data with a backslash stand
+    in quotes. Loops have their own quotes."""
     if command.startswith("for "):
         return command
-    return re.sub(r"(-f )(\[[^]]*\]|[^\s\"']+)(?= |$)", r"\1'\2'", command)
+    command = re.sub(r"(-f )(\[[^]]*\]|[^\s\"']+)(?= |$)", r"\1'\2'", command)
+    return re.sub(r"(/d )([^\s\"']*\\[^\s\"']*)(?= |$)", r"\1'\2'", command)
 
 
 def words(command):

@@ -59,13 +59,13 @@ def skip(reason):
     sys.exit(SKIP)
 
 
-def main(test):
-    """Runs test(net) and ends the process with its result."""
+def main(test, world=None):
+    """Runs test(world()) and ends the process with its result; a world is a Net if not said."""
     if os.geteuid() != 0:
         skip("needs root for network namespaces")
     net = None
     try:
-        net = Net()
+        net = (world or Net)()
         test(net)
     except Exception:  # a broken test is a failed test, with its trace
         traceback.print_exc()

@@ -179,7 +179,7 @@ def lock(net):
         lambda: net.ok("block", "in", "udp", "port", "7005", "for", "1h"),
         lambda: net.ok("block", "in", "udp", "port", "7005", "for", "2h"),
         lambda: net.ok("delete", "block", "in", "udp", "port", "7005"),
-        lambda: batch(net, op("setting", key="mpp.rate-limit", value="7")),
+        lambda: batch(net, op("setting", key="mpp.rates", value="s0=7")),
         lambda: batch(net, op("library", text="x")),
         lambda: batch(net, op("secret", id="6a1e", value="hush")),
         lambda: net.ok("policy", "load", "-", text='policy "Other" { rule "r" block 99 }'),
@@ -232,7 +232,7 @@ def settings(net):
     check("Kerberos" not in derived and "multicast" in derived, "which is in force")
     check(data(net, "/v1/settings?key=boot.mode")["settings"][0]["value"] is None, "unset is null")
     keys = [s["key"] for s in data(net, "/v1/settings")["settings"]]
-    check(keys == sorted(keys) and "mpp.rate-limit" in keys, f"all settings: {len(keys)}")
+    check(keys == sorted(keys) and "mpp.rates" in keys, f"all settings: {len(keys)}")
     check(ask(net, "GET", "/v1/settings?key=no.such")["exit"] == 1, "an unknown one")
 
 

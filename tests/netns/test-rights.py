@@ -35,7 +35,10 @@ READ = (
     ((0, 6), "status"), ((0,), "list"), ((0,), "list", "--all"), ((0,), "policy", "list"),
     ((0,), "policy", "show", "P"), ((0,), "counters"), ((0,), "state", "list"), ((0,), "policy", "history"),
     ((0,), "policy", "save", "P", "FILE", "-y"), ((0, 6), "policy", "check", "P"),
-    ((0,), "rpc", "show"), ((0,), "policy", "diff", "P", "P"), ((0,), "config", "show"), ((0,), "export", "text", "P"),
+    ((0,), "rpc", "show"),
+    ((0, 6), "mpp", "status"), ((0,), "mpp", "exempt", "list"), ((0,), "mpp", "rate"),
+    ((0, 7), "mpp", "top"), ((0, 7), "mpp", "simulate"), ((0, 7), "mpp", "events"),
+    ((0,), "policy", "diff", "P", "P"), ((0,), "config", "show"), ((0,), "export", "text", "P"),
     ((0,), "explain", "in", "udp", "from", "192.168.1.2", "to", "me", "port", "9"),
     ((0,), "explain", "in", "udp", "from", "192.168.1.2", "to", "me", "port", "9", "--live"),
 )
@@ -47,7 +50,9 @@ CHANGE = (
     ((1,), "policy", "delete", "none"), ((0,), "counters", "--reset"), ((0,), "state", "delete", "all"),
     ((0,), "rpc", "range", "5001-5021", "--dry-run"), ((0,), "rpc", "range", "none"),
     ((0,), "rpc", "confine", "none.service", "--dry-run"),
-    ((0,), "config", "reset", "mpp.rate"), ((0,), "policy", "rollback", "P@1"),
+    ((0,), "mpp", "disable"), ((0,), "mpp", "enable"), ((0,), "mpp", "profiles", "off"),
+    ((0,), "mpp", "exempt", "add", "1"), ((0,), "mpp", "rate", "s0", "5"), ((0,), "mpp", "reset"),
+    ((0,), "config", "reset", "mpp.rates"), ((0,), "policy", "rollback", "P@1"),
     ((0,), "block", "in", "udp", "port", "7", "--dry-run"), ((6,), "import", "reg", "REG"),
     ((6,), "import", "auto", "REG", "--dry-run"), ((0,), "compat", "ipseccmd", "-u"),
 )

@@ -4,6 +4,7 @@
 share/schema; every schema is used; and none of them accepts a document that is wrong."""
 import json
 import re
+import socket
 import subprocess
 
 from apicall import ask as ask_api, op
@@ -148,6 +149,34 @@ def successes(a):
     a.ask("export", "export", "ipseccmd", str(a.net.dir / "odd.pw"), code=0, words=1)
 
 
+def pressure(a):
+    """Memory pressure protection: settings, and questions with a connection there."""
+    for words in (("exempt", "add", "5000-5009"), ("exempt", "add", "5000-5009"),
+                  ("disable", "--interface", "s0", "--family", "4"), ("rate", "s0", "200/s"),
+                  ("rate", "gone0", "5"), ("profiles", "off"), ("disable", "--apply-to-existing"),
+                  ("enable",), ("exempt", "delete", "5000-5009"), ("exempt", "add", "6000")):
+        a.ask("mpp-change", "mpp", *words, code=0)
+    a.ask("mpp", "mpp", "exempt", "list", code=0)
+    a.ask("mpp", "mpp", "rate", code=0)
+    a.ask("mpp", "mpp", "status", code=0)
+    with listener(a.net) as server:
+        with a.net.inside("C"):
+            client = socket.create_connection((S4, 8080), timeout=10)
+        with client:
+            served, _ = server.accept()
+            with served:
+                document = a.ask("mpp-ranking", "mpp", "top", "-n", "5", code=0)
+                check(document["data"]["total"] >= 1, "the connection is in the ranking")
+                a.ask("mpp-ranking", "mpp", "simulate", code=0)
+    a.ask("mpp-records", "mpp", "events", code=0)
+    a.ask("mpp-change", "mpp", "reset", "--all", code=0)
+
+
+def listener(net):
+    with net.inside("S"):
+        return socket.create_server((S4, 8080))
+
+
 def dry_runs(a):
     """What changes something can be tried before, and says then what it would change."""
     tried = POLICY.replace("5001-5021", "5001-5022")
@@ -160,7 +189,8 @@ def dry_runs(a):
             ("policy-delete", "policy", "delete", "Other"),
             ("rule-add", "rule", "add", "Block RPC Ports", "N", "block in udp port 77"),
             ("rule-delete", "rule", "delete", "Block RPC Ports", "Block 135"),
-            ("counters-reset", "counters", "--reset")):
+            ("counters-reset", "counters", "--reset"),
+            ("mpp-change", "mpp", "disable")):
         document = a.ask(schema, *words, "--dry-run", code=0, text=tried)
         check("preview" in document["data"], f"  {words[0]} says what it would do")
 
@@ -172,15 +202,17 @@ def for_programs(a):
         op("assign", name="Batch"), op("unassign"), op("filter-add", text="block in udp port 99"),
         op("filter-delete", items=["block in udp port 99"]),
         op("filter-add", text="block in tcp port 99"), op("flush"),
-        op("policy-delete", name="Batch"), op("setting", key="mpp.rate", value="7"),
+        op("policy-delete", name="Batch"), op("setting", key="mpp.rates", value="s0=7"),
         op("library", text='policy "filterlists" { }'), op("secret", id="6a1e", value="hush")],
         "dry_run": True})
     a.api("batch", "POST", "/v1/batch", {"ops": [
-        op("setting", key="mpp.rate", value=""), op("library", text='policy "filterlists" { }'),
+        op("setting", key="mpp.rates", value=""), op("library", text='policy "filterlists" { }'),
         op("filter-add", text="block in tcp port 99"), op("filter-delete", items=[
             "block in tcp port 99"])]})
     a.api("error", "POST", "/v1/batch", {"ops": [op("flush"), op("assign", name="none")]})
     a.api("error", "POST", "/v1/batch", {"ops": [], "if_state": 1})
+    a.api("batch", "POST", "/v1/batch", {"ops": [op("mpp", text="exempt add 1-2"),
+                                                 op("mpp", text="reset")]})
     a.api("state", "GET", "/v1/state")
     a.api("library", "GET", "/v1/library")
     a.api("settings", "GET", "/v1/settings")
@@ -203,6 +235,8 @@ def failures(a):
             (1, "policy", "assign", "none"), (2, "policy", "unassign"),
             (5, "policy", "delete", "Block RPC Ports"),
             (1, "policy", "history", "none"), (1, "policy", "rollback", "none"),
+            (1, "mpp", "exempt", "delete", "7"), (2, "mpp", "profiles", "maybe"),
+            (2, "mpp", "enable", "--family", "5"), (2, "mpp", "rate", "s0", "x"),
             (1, "policy", "save", "none", "/nonexistent/x.pw"), (1, "policy", "check", "none"),
             (1, "policy", "diff", "none", "none"),
             (5, "flush", "--if-generation", "1"),
@@ -242,7 +276,7 @@ def without_agent(a, commands):
                "policy diff": ["x", "y"], "policy rollback": ["x"], "state delete": ["all"], "policy load": ["-"], "policy show": ["x"], "policy assign": ["x"],
                "policy delete": ["x"], "policy unassign": ["-y"], "rule delete": ["x", "y"],
                "rule add": ["x", "y", "block in udp port 1"], "delete": ["d1"],
-               "config reset": ["filter.exempt"], "rpc confine": ["a.service"], "compat": ["ipseccmd", "-f", "[*=0:1:UDP]"],
+               "config reset": ["filter.exempt"], "rpc confine": ["a.service"], "mpp profiles": ["on"], "mpp exempt": ["list"], "compat": ["ipseccmd", "-f", "[*=0:1:UDP]"],
                "import": ["text", "-"], "export": ["text"],
                "block": ["in", "udp", "port", "1"], "permit": ["in", "udp", "port", "1"],
                "explain": ["in", "udp", "from", "10.1.1.1", "to", "me", "port", "1"]}
@@ -292,6 +326,7 @@ def test(net):
     overview = net.cli("--help").stdout.split("commands:\n")[1].split("\n\n")[0]
     commands = [re.split(r"\s{2,}", line.strip())[0] for line in overview.splitlines()]
     successes(a)
+    pressure(a)
     dry_runs(a)
     fields(a)
     for_programs(a)

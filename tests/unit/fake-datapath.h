@@ -157,6 +157,15 @@ uint64_t datapath_netns_cookie(const struct datapath *dp _unused_)
 {
     return 7;
 }
+/* No maps: memory pressure protection does not start, as on a kernel that cannot. */
+int datapath_mpp_map(const struct datapath *dp _unused_, unsigned index _unused_)
+{
+    return -1;
+}
+const char *datapath_pin_dir(const struct datapath *dp _unused_)
+{
+    return "/nonexistent";
+}
 uint64_t datapath_generation(const struct datapath *dp _unused_)
 {
     return fake.active.generation;

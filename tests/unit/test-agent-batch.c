@@ -250,7 +250,7 @@ static void test_lock(void **state _unused_)
         LOAD("policy \"P\" { rule \"r\" block in udp port 1 }"),
         ASSIGN("P"),
         {.kind = AGENT_LIBRARY, .text = "x"},
-        SET("mpp.rate", "1"),
+        SET("mpp.rates", "eth0=1"),
         {.kind = AGENT_SECRET, .key = "k", .text = "v"},
         {.kind = AGENT_FLUSH},
     };
@@ -337,23 +337,19 @@ static void test_settings(void **state _unused_)
     assert_true(fake.active.settings.dhcp_client_off); /* the other one stays */
     /* Kept for others to read: no packet changes. */
     flips = fake.n_flips;
-    a = ok(&BATCH(SET("mpp.rate-limit", "7"), SET("boot.mode", "stateful"),
+    a = ok(&BATCH(SET("mpp.rates", "eth0=7"), SET("boot.mode", "stateful"),
                   SET("compat.persona", "xp")));
     assert_int_equal(fake.n_flips, flips);
     assert_string_equal(value_of("boot.mode", source), "stateful");
     assert_string_equal(value_of("boot.exempt", source), "(none)");
     static const struct agent_change wrong[] = {
-        SET("boot.mode", "open"),
-        SET("boot.persistent", "1"),
-        SET("mpp", "1"),
-        SET("mpp.", "1"),
-        SET("mpp.A", "1"),
-        SET("mpp..a", "1"),
-        SET("filter.exempt", ""),
-        SET("datapath.hook", "tcx"),
-        SET("filter.wins", "192.0.2.1"),
-        SET("mpp.x", "\xff"),
-        SET(NULL, "1"),
+        SET("boot.mode", "open"),      SET("boot.persistent", "1"),
+        SET("dialect", "1"),           SET("dialect.", "1"),
+        SET("dialect.A", "1"),         SET("dialect..a", "1"),
+        SET("mpp.generation", "1"),    SET("mpp.rates", "eth0"),
+        SET("mpp.ipv4.exempt", "9-8"), SET("filter.exempt", ""),
+        SET("datapath.hook", "tcx"),   SET("filter.wins", "192.0.2.1"),
+        SET("dialect.x", "\xff"),      SET(NULL, "1"),
     };
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         a = request(&BATCH(wrong[i]));
@@ -442,7 +438,7 @@ static void test_failed_commit_in_place(void **state _unused_)
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit_before), 0);
     fake.at_host = break_disk; /* after the room for the commit was reserved */
     unsigned flips = fake.n_flips;
-    struct answer a = request(&BATCH(ADD("block in udp port 3 for 2h"), SET("mpp.x", "1")));
+    struct answer a = request(&BATCH(ADD("block in udp port 3 for 2h"), SET("mpp.profiles", "no")));
     assert_true(a.err < 0 && !fake.at_host && !a.flipped);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit_before), 0);
     while (agent->queue || agent->current)

@@ -409,8 +409,8 @@ static void test_import_foreign(void **state)
     assert_int_equal(catalog_list(&w.catalog, "kept", NULL, &l), 0);
     assert_int_equal(catalog_list(&w.catalog, "inside", NULL, &l), 0);
     assert_true(w.run.partly);
-    assert_true(has_remark(&w, "script:1: left out: unknown context 'interface'"));
-    assert_true(has_remark(&w, "script:8: left out: unknown context 'interface'"));
+    assert_true(has_remark(&w, "script:1: left out: unknown context 'ip'"));
+    assert_true(has_remark(&w, "script:8: left out: unknown context 'portproxy'"));
     assert_true(has_remark(&w, "script:2: left out: 'set' is no command of ipsec"));
     assert_int_equal(w.run.n_remarks, 3);
     assert_true(convert_read_netsh(&w.run, script, strlen(script), &o, &w.diag) < 0);

@@ -90,7 +90,8 @@ static void test_mpp(void **state)
                      0);
     expect_setting(&w, "mpp.ipv4.enabled", "no");
     expect_setting(&w, "mpp.ipv6.enabled", NULL);
-    assert_true(remarked(&w, "not in this version"));
+    assert_true(remarked(&w, "EnableMPP says nothing of Profiles"));
+    assert_false(remarked(&w, "not in this version"));
     assert_int_equal(REG(&w, "add", SERVICES "Tcpip\\Parameters", "/v", "EnableMPP", "/t",
                          "REG_DWORD", "/d", "1", "/f"),
                      0);

@@ -206,7 +206,7 @@ static void test_rpc(void **state _unused_)
 
 static void test_later_versions(void **state _unused_)
 {
-    static const char *const sections[] = {"boot", "scan", "mpp", "domain", "compat", "console"};
+    static const char *const sections[] = {"boot", "scan", "domain", "compat", "console"};
     static const char *const keys[][2] = {
         {"datapath", "raw-egress"},  {"datapath", "attach"},     {"safety", "confirm"},
         {"safety", "auto-confirm"},  {"safety", "confirm-from"}, {"safety", "management"},

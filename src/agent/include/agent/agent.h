@@ -15,7 +15,9 @@
 #include "datapath/beside.h"
 #include "datapath/datapath.h"
 #include "datapath/flows.h"
+#include "model/mpp.h"
 #include "model/packet.h"
+#include "mpp/mpp.h"
 #include "store/store.h"
 
 struct sd_event;
@@ -68,6 +70,7 @@ enum agent_change_kind {
     AGENT_SETTING,         /* key, text: its value, NULL = back to the configuration file */
     AGENT_LIBRARY,         /* text */
     AGENT_SECRET,          /* key: its id, text: its value, NULL = remove */
+    AGENT_MPP,             /* text: an edit of model/mpp.h */
     AGENT_BATCH,           /* ops: all of them in one generation, or none */
     _AGENT_CHANGE_KIND_MAX,
 };
@@ -169,6 +172,17 @@ struct agent_policy_change {
     bool assigned; /* to any slot: the change is in force */
 };
 
+/* Settings of memory pressure protection that a change made others. NULL = the default. */
+struct agent_mpp_change {
+    const char *key;
+    char *before, *now; /* owned */
+};
+struct agent_mpp_changes {
+    struct agent_mpp_change *v;
+    size_t n;
+};
+void agent_mpp_changes_done(struct agent_mpp_changes *l);
+
 /* What one OP of a batch did: the members of struct agent_result of the same names. */
 struct agent_op_result {
     enum agent_change_kind kind;
@@ -177,6 +191,7 @@ struct agent_op_result {
     struct agent_policy_change *policies;
     size_t n_policies;
     char *name, *before; /* NULL = none */
+    struct agent_mpp_changes mpp;
 };
 
 /* Where the time of a change of policies goes. */
@@ -216,7 +231,10 @@ struct agent_result {
     size_t n_reset;    /* AGENT_COUNTERS_RESET; AGENT_STATE_DELETE: deleted */
     bool has_op;       /* if err < 0: op number `op` of a batch is why */
     size_t op;
-    struct agent_op_result *ops; /* AGENT_BATCH: one for each of its ops */
+    struct agent_mpp_changes mpp; /* AGENT_MPP */
+    bool mpp_restamped;           /* AGENT_MPP: living connections got the new settings, too: */
+    int64_t mpp_existing;         /* how many; else how many keep theirs, -1 = not known */
+    struct agent_op_result *ops;  /* AGENT_BATCH: one for each of its ops */
     size_t n_ops;
     struct agent_warnings warnings;
 };
@@ -306,6 +324,25 @@ _must_check_ int agent_host_addresses(struct agent *a, char ***ret, size_t *ret_
 /* Revisions of a policy, or with NULL the trail of all changes; see store_history(). */
 _must_check_ int agent_history(struct agent *a, const char *policy, uint32_t limit, struct diag *d,
                                struct history *ret);
+
+/* --- memory pressure protection --- */
+struct agent_mpp {
+    struct mpp_settings settings; /* in force */
+    uint32_t generation;
+    struct iface_status *interfaces; /* with their categories; owned */
+    size_t n_interfaces;
+    bool running;
+    int engine_error;         /* if it does not run */
+    struct mpp_status engine; /* if it does */
+};
+void agent_mpp_done(struct agent_mpp *x);
+_must_check_ int agent_mpp(struct agent *a, struct diag *d, struct agent_mpp *ret);
+/* The connections that hold most, as pruning would rank them now: mpp_ranking_done(). */
+_must_check_ int agent_mpp_rank(struct agent *a, size_t max, struct diag *d,
+                                struct mpp_ranking *ret);
+/* Records of ended connections, the newest last; owned array. */
+_must_check_ int agent_mpp_records(struct agent *a, size_t max, struct diag *d,
+                                   struct mpp_conn **ret, size_t *ret_n);
 
 struct agent_status {
     char host[256];

@@ -39,6 +39,22 @@
     X(RPC_RESTART_NEEDED, LOG_NOTICE, "rpc-restart-needed", "a server has ports of before")    \
     X(RPC_CONFIG_INVALID, LOG_ERR, "rpc-config-invalid", "confined servers get no port")       \
     X(RPC_FAILED, LOG_ERR, "rpc-failed", "ports cannot be confined as set")                    \
+    X(MPP_SETTINGS_CHANGE, LOG_NOTICE, "mpp-settings-change", "memory protection changed")     \
+    X(MPP_SETTINGS_RESET, LOG_NOTICE, "mpp-settings-reset", "memory protection reset")         \
+    X(MPP_PRESSURE_ENTER, LOG_WARNING, "mpp-pressure-enter", "attack on TCP memory")           \
+    X(MPP_PRESSURE_LEAVE, LOG_NOTICE, "mpp-pressure-leave", "attack on TCP memory is over")    \
+    X(MPP_PRESSURE_NO_ATTACK, LOG_WARNING, "mpp-pressure-no-attack", "TCP memory is short")    \
+    X(MPP_PRESSURE_PROTECTED, LOG_CRIT, "mpp-pressure-protected-by-settings",                  \
+      "settings spare what fills TCP memory")                                                  \
+    X(MPP_PRESSURE_ELSEWHERE, LOG_CRIT, "mpp-pressure-elsewhere",                              \
+      "another network namespace fills TCP memory")                                            \
+    X(MPP_PRUNE, LOG_NOTICE, "mpp-prune", "connection ended")                                  \
+    X(MPP_PRUNE_SUMMARY, LOG_NOTICE, "mpp-prune-summary", "connections ended")                 \
+    X(MPP_GATE, LOG_WARNING, "mpp-gate", "level of the SYN gate changed")                      \
+    X(MPP_BAN_FULL, LOG_WARNING, "mpp-ban-full", "no room for another banned source")          \
+    X(MPP_SYN_DROP, LOG_NOTICE, "mpp-syn-drop", "SYNs dropped within a second")                \
+    X(MPP_LOST, LOG_WARNING, "mpp-lost", "records of ended connections lost")                  \
+    X(MPP_DEGRADED, LOG_ERR, "mpp-degraded", "memory protection does not work in full")        \
     X(WORKER_FAILED, LOG_ERR, "worker-failed", "a kernel operation failed")                    \
     X(PERMISSION_DENIED, LOG_WARNING, "permission-denied", "request without the right to it")  \
     X(AGENT_FAILED, LOG_ERR, "agent-failed", "agent cannot go on")

@@ -69,6 +69,16 @@ int cmd_rpc_range(struct cli *c);
 int cmd_rpc_confine(struct cli *c);
 int cmd_rpc_show(struct cli *c);
 int cmd_rpc_dump(struct cli *c);
+int cmd_mpp_status(struct cli *c);
+int cmd_mpp_enable(struct cli *c);
+int cmd_mpp_disable(struct cli *c);
+int cmd_mpp_profiles(struct cli *c);
+int cmd_mpp_exempt(struct cli *c);
+int cmd_mpp_rate(struct cli *c);
+int cmd_mpp_reset(struct cli *c);
+int cmd_mpp_top(struct cli *c);
+int cmd_mpp_simulate(struct cli *c);
+int cmd_mpp_events(struct cli *c);
 int cmd_config_show(struct cli *c);
 int cmd_config_reset(struct cli *c);
 /* Of env->dialects. */

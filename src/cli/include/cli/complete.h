@@ -16,6 +16,8 @@ enum cli_word_kind {
     WORD_IDS,     /* ids of dynamic filters */
     WORD_SETTING, /* keys of settings */
     WORD_HOST,    /* the shell's business */
+    WORD_INTERFACE,
+    WORD_PORTS,   /* exemptions, to be deleted */
     WORD_GRAMMAR, /* filter or packet: interfaces behind "on" */
 };
 /* The word at place `index` behind the command's name. */

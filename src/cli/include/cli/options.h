@@ -60,6 +60,10 @@ enum cli_option_id {
     OPT_SIZE,
     OPT_ONC,
     OPT_DCE,
+    OPT_INTERFACE,
+    OPT_FAMILY,
+    OPT_APPLY_TO_EXISTING,
+    OPT_KEEP_RATE_LIMITS,
     _OPT_MAX,
 };
 

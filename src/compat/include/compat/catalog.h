@@ -111,6 +111,7 @@ struct catalog {
     size_t n_dynamic, cap_dynamic;
     bool flush; /* all dynamic filters stored before shall end */
 
+    bool mpp_reset; /* memory pressure protection: all defaults, and the SYN gate opens */
     struct catalog_setting *settings; /* changed ones */
     size_t n_settings, cap_settings;
     struct catalog_secret *secrets;

@@ -151,6 +151,12 @@ _must_check_ int datapath_unpatch(struct datapath *dp, const struct image_patch 
 /* Ids below have a counter in the kernel. */
 uint32_t datapath_counter_room(const struct datapath *dp);
 
+/* --- memory pressure protection (src/mpp) --- */
+/* Map number `index` (MPP_MAP_* of bpf/mpp.h) of the SYN gate; the descriptor stays ours. */
+int datapath_mpp_map(const struct datapath *dp, unsigned index);
+/* Directory of this namespace's pins; below it "mpp" is for src/mpp, and goes with the rest. */
+const char *datapath_pin_dir(const struct datapath *dp);
+
 /* --- questions --- */
 struct datapath_answer {
     bool block;
