@@ -174,7 +174,7 @@ static __always_inline void mpp_read_look(struct tcp_sock *tp, __u8 state, struc
     l->snd_wnd = tp->snd_wnd;
     l->mss = tp->mss_cache;
     l->in_flight = tp->packets_out;
-    l->srtt_us = tp->srtt_us >> 3;
+    l->rtt_us = tp->rtt_min.s[0].v + 1 ? tp->rtt_min.s[0].v : 0; /* ~0: none was measured */
     l->acked = tp->bytes_acked;
     l->received = tp->bytes_received;
     l->retransmits = tp->inet_conn.icsk_retransmits;
@@ -266,7 +266,8 @@ static __always_inline __u32 mpp_same(const struct mpp_record *r, __u32 epoch, b
     return now > before ? now : before;
 }
 
-static __always_inline void mpp_tally_spared(const struct mpp_record *r, struct mpp_sums *sums)
+static __always_inline void mpp_tally_spared(const struct mpp_record *r, bool stalls,
+                                             struct mpp_sums *sums)
 {
     if (r->flags & MPP_STAMP_EXEMPT)
         sums->exempt++;
@@ -276,7 +277,7 @@ static __always_inline void mpp_tally_spared(const struct mpp_record *r, struct 
         sums->spared++;
     else
         sums->kept++;
-    if (r->stall_ms >= MPP_SHORT_MS && r->queued > sums->spared_top_bytes) {
+    if (stalls && r->queued > sums->spared_top_bytes) {
         sums->spared_top_bytes = r->queued;
         sums->spared_top_if = r->ifindex;
         sums->spared_top_port = r->lport;
@@ -287,6 +288,7 @@ static __always_inline void mpp_tally(const struct mpp_record *r, const struct m
                                       struct mpp_sums *sums)
 {
     __u32 is = r->flags & (MPP_STAMP_SETTINGS | MPP_STAMP_KEPT) ? 1 : 0;
+    bool stalls = r->stall_ms >= mpp_short_ms(l);
 
     sums->conns[is]++;
     sums->queued += l->queued;
@@ -297,12 +299,12 @@ static __always_inline void mpp_tally(const struct mpp_record *r, const struct m
     }
     if (r->flags & MPP_STAMP_ADOPTED)
         sums->adopted++;
-    if (r->stall_ms >= MPP_SHORT_MS)
+    if (stalls)
         sums->stalled[is] += l->queued;
     if (l->orphan && !is)
         sums->orphans += l->queued;
     if (is)
-        mpp_tally_spared(r, sums);
+        mpp_tally_spared(r, stalls, sums);
 }
 
 /* Whom only the connection's peer is to blame for, and for long. */
@@ -353,13 +355,12 @@ static __always_inline bool mpp_judge(const struct mpp_scan *scan, const struct 
         return mpp_judge_idle(scan, l, r, sums);
     /* From the short stall on, so that the count is known when the first of them is over its floor.
      */
-    if (r->stall_ms >= MPP_SHORT_MS) {
+    if (r->stall_ms >= mpp_short_ms(l)) {
         r->same = mpp_same(r, scan->epoch, false);
         sums->crowd[r->same >= MPP_SAME_MAX]++;
     }
-    /* Many orphans of one source have no owner who waits for them. */
-    __u32 floor_ms = l->orphan && r->same >= MPP_SAME_MAX ? MPP_ORPHAN_MS : scan->floor_ms;
-    if (r->stall_ms < mpp_floor_ms(floor_ms, l->srtt_us))
+    __u32 floor_ms = mpp_floor_for(l, r->same, scan->floor_ms, scan->many_ms);
+    if (r->stall_ms < mpp_floor_ms(l, floor_ms))
         return mpp_judge_slow(scan, l, r);
     r->score = mpp_score_of(r->stall_ms, r->same);
     r->reason = (__u8)mpp_reason_of(l);
@@ -376,24 +377,30 @@ static __always_inline bool mpp_judge(const struct mpp_scan *scan, const struct 
 
 /* --- the end of one --- */
 
-static __always_inline void mpp_tell(const struct mpp_record *r)
+static __always_inline bool mpp_tell(const struct mpp_record *r)
 {
     struct mpp_record *to = bpf_ringbuf_reserve(&mpp_ring, sizeof(*to), 0);
 
-    if (!to) {
-        mpp_count_n(MPP_N_LOST, 1);
-        return;
-    }
+    if (!to)
+        return false;
     *to = *r;
     bpf_ringbuf_submit(to, BPF_RB_NO_WAKEUP);
+    return true;
+}
+
+/* What the agent ends itself, by sock_diag: all, or what is no full socket. */
+static __always_inline bool mpp_is_readers(const struct mpp_scan *scan, const struct mpp_record *r)
+{
+    return scan->what & MPP_DO_BY_READER || r->state == MPP_TCP_TIME_WAIT ||
+           r->state == MPP_TCP_NEW_SYN_RECV;
 }
 
 static __always_inline void mpp_end(struct sock_common *skc, const struct mpp_scan *scan,
                                     const struct mpp_record *r, struct mpp_sums *sums)
 {
-    if (sums->killed >= scan->budget_kills || sums->killed_bytes >= scan->budget_bytes)
+    if (sums->killed >= scan->budget_kills)
         return;
-    if (!(scan->what & MPP_DO_BY_READER)) {
+    if (!mpp_is_readers(scan, r)) {
         if (!bpf_sock_destroy || bpf_sock_destroy(skc)) {
             sums->errors++;
             mpp_count_n(MPP_N_ERRORS, 1);
@@ -403,9 +410,14 @@ static __always_inline void mpp_end(struct sock_common *skc, const struct mpp_sc
         mpp_count_n(MPP_N_KILLED_BYTES, r->queued);
         mpp_count_n(MPP_N_REASON + (r->reason & 7), 1);
     }
-    sums->killed++;
-    sums->killed_bytes += r->queued;
-    mpp_tell(r);
+    if (mpp_tell(r)) {
+        sums->killed++;
+        sums->killed_bytes += r->queued;
+    } else if (!mpp_is_readers(scan, r)) {
+        sums->killed++;
+        sums->killed_bytes += r->queued;
+        mpp_count_n(MPP_N_LOST, 1);
+    }
 }
 
 static __always_inline void mpp_listener(struct tcp_sock *tp, struct mpp_sums *sums)
@@ -447,9 +459,38 @@ static __always_inline void mpp_connection(struct seq_file *seq, struct sock_com
     if (scan->what & MPP_DO_LIST) {
         r.over = over;
         bpf_seq_write(seq, &r, sizeof(r));
-    } else if (over && scan->what & (MPP_DO_PRUNE | MPP_DO_IDLE | MPP_DO_SLOW)) {
+    } else if (over && scan->what & (MPP_DO_PRUNE | MPP_DO_IDLE | MPP_DO_SLOW) &&
+               sums->killed_bytes < scan->budget_bytes) {
         mpp_end(skc, scan, &r, sums);
     }
+}
+
+/* Half-open connections and TIME_WAIT of a source that is condemned. They have no stamp and no
+ * interface: what settings say about port and family holds; whatever the source has on interfaces
+ * that are spared is not counted among what condemns it. */
+static __always_inline void mpp_leftover(struct sock_common *skc, const struct mpp_scan *scan,
+                                         struct mpp_sums *sums)
+{
+    struct mpp_record r = {.time_ns = bpf_ktime_get_ns()};
+    const struct mpp_control *c = mpp_the_control();
+    const struct mpp_ruleset *rules = c ? mpp_rules_now(c) : NULL;
+
+    if (!rules || !(scan->what & MPP_DO_PRUNE) || scan->what & MPP_DO_RESTRICTED)
+        return;
+    mpp_read_ends(skc, &r);
+    __u64 key = mpp_source_of(r.family == 6, (const __u32 *)r.peer);
+    const struct mpp_source *s = bpf_map_lookup_elem(&mpp_sources, &key);
+    if (!s || s->epoch + 1 < scan->epoch)
+        return;
+    r.same = s->stalled > s->stalled_before ? s->stalled : s->stalled_before;
+    r.flags = (__u8)(mpp_flags_now(rules, r.family == 6, r.lport, 0) | mpp_kept_now(&r));
+    if (r.same < MPP_BAN_SAME || r.flags & (MPP_STAMP_SETTINGS | MPP_STAMP_KEPT))
+        return;
+    r.born_ns = r.time_ns;
+    r.generation = rules->generation;
+    r.reason = r.state == MPP_TCP_TIME_WAIT ? MPP_R_ORPHAN : MPP_R_NO_ACK;
+    r.cookie = bpf_get_socket_cookie(skc);
+    mpp_end(skc, scan, &r, sums);
 }
 
 SEC("?iter/tcp")
@@ -465,10 +506,12 @@ int mpp_look_at(struct bpf_iter__tcp *ctx)
     __u8 state = skc->skc_state;
     if (state == MPP_TCP_TIME_WAIT) {
         sums->time_wait++;
+        mpp_leftover(skc, scan, sums);
         return 0;
     }
     if (state == MPP_TCP_NEW_SYN_RECV) {
         sums->syn_recv++;
+        mpp_leftover(skc, scan, sums);
         return 0;
     }
     struct tcp_sock *tp = bpf_skc_to_tcp_sock(skc);

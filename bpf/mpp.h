@@ -154,7 +154,8 @@ struct mpp_scan {
     __u32 old_same;    /* restricted: or this many of one source */
     __u64 pressure_ns; /* restricted: the stall began before that */
     __u64 budget_bytes;
-    __u32 budget_kills, _pad;
+    __u32 budget_kills;
+    __u32 many_ms; /* floor of sources with many that close their windows */
 };
 
 enum {
@@ -162,12 +163,18 @@ enum {
     MPP_FIRST_OF_MANY = 32,
     MPP_BUCKET_MS = 1024,
     MPP_STALL_MAX_MS = 3000, /* of a score */
+    MPP_BAN_SAME = 32,       /* connections of one source that condemn it */
     MPP_SAME_MAX = 20,       /* of a score: protects large address translators */
     MPP_MIN_QUEUED = 8192,   /* less is not worth a look */
     MPP_MIN_PROGRESS = 4096, /* bytes acknowledged that count as draining */
     MPP_ORPHAN_MS = 250,     /* floor of many orphans of one source */
     MPP_SHORT_MS = 100,      /* stalls that count for the verdict */
-    MPP_SLOW_S = 60,         /* last resort: longer than that to drain */
+    MPP_LIVELY_MS = 2000,    /* of who took what is queued so many times over: */
+    MPP_LIVELY_QUEUES = 2,
+    MPP_LATE_MS = 1000, /* most that a long way excuses */
+    MPP_TRUST_MS = 500, /* of who took that much and keeps an open window: */
+    MPP_TRUST_BYTES = 262144,
+    MPP_SLOW_S = 60, /* last resort: longer than that to drain */
 };
 
 /* Sums of one look. Index 0: candidates, 1: those that settings spare. */
@@ -184,6 +191,15 @@ struct mpp_sums {
     __u64 spared_top_bytes; /* largest stalled spared connection: who is named */
     __u32 spared_top_if;
     __u32 spared_top_port;
+};
+
+/* Of a record; include/net/tcp_states.h */
+enum {
+    MPP_TCP_ESTABLISHED = 1,
+    MPP_TCP_TIME_WAIT = 6,
+    MPP_TCP_CLOSE_WAIT = 8,
+    MPP_TCP_LISTEN = 10,
+    MPP_TCP_NEW_SYN_RECV = 12,
 };
 
 /* One connection. Written to the ring when it is ended, to the reader when asked for. */

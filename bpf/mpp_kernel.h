@@ -55,9 +55,18 @@ struct inet_connection_sock {
     __u8 icsk_retransmits;
 };
 
+struct minmax_sample {
+    __u32 v;
+};
+
+struct minmax {
+    struct minmax_sample s[3];
+};
+
 struct tcp_sock {
     struct inet_connection_sock inet_conn;
-    __u32 snd_wnd, packets_out, mss_cache, srtt_us;
+    __u32 snd_wnd, packets_out, mss_cache;
+    struct minmax rtt_min;
     __u64 bytes_acked, bytes_received;
 };
 
@@ -81,15 +90,6 @@ struct bpf_iter__tcp {
 #pragma clang attribute pop
 
 enum { MPP_AF_INET = 2, MPP_AF_INET6 = 10, MPP_IPPROTO_TCP = 6 };
-/* include/net/tcp_states.h */
-enum {
-    MPP_TCP_ESTABLISHED = 1,
-    MPP_TCP_FIN_WAIT1 = 4,
-    MPP_TCP_TIME_WAIT = 6,
-    MPP_TCP_CLOSE_WAIT = 8,
-    MPP_TCP_LISTEN = 10,
-    MPP_TCP_NEW_SYN_RECV = 12,
-};
 
 extern int bpf_sock_destroy(struct sock_common *sk) __ksym __weak;
 extern void *bpf_cast_to_kern_ctx(void *ctx) __ksym __weak;

@@ -2,7 +2,8 @@
 /* The maps that the SYN gate of the classifier and bpf/mpp.bpf.c share, and the one formula that
  * says whether a connection is a candidate. Included by bpf/classify.bpf.c (syngate.h) and
  * bpf/mpp.bpf.c; the loader of the latter takes over the maps of the former. Who writes what:
- * settings, interfaces, control and bans the agent; conn_rate completed handshakes alone. */
+ * settings, interfaces, control and bans the agent, the classifier only moves the time of a ban
+ * that is over; conn_rate completed handshakes alone. */
 #pragma once
 #include <linux/bpf.h>
 
@@ -33,7 +34,7 @@ struct {
     __type(value, struct mpp_ifrule);
 } mpp_ifaces SEC(".maps");
 
-/* Until when; no LRU, so that a flood of sources cannot push a ban out. */
+/* From when on a SYN may pass; no LRU, so that a flood of sources cannot push a ban out. */
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, MPP_BANS_MAX);

@@ -8,7 +8,7 @@
 /* What is read of one connection. */
 struct mpp_look {
     __u64 acked, received;
-    __u32 queued, snd_wnd, mss, in_flight, srtt_us;
+    __u32 queued, snd_wnd, mss, in_flight, rtt_us; /* the shortest round trip */
     __u32 retransmits;
     __u8 orphan;
 };
@@ -17,6 +17,19 @@ struct mpp_look {
 static inline __u32 mpp_is_ours(const struct mpp_look *l)
 {
     return l->snd_wnd >= l->mss && !l->in_flight && !l->orphan;
+}
+
+/* Shorter stalls mean nothing. Who took what is queued many times over pauses, or waits for this
+ * host: bulk transfers that fill memory stall all together once it is short. Who has taken a lot
+ * with an open window may be held up by the way there: packets are lost, and sent again after 200
+ * ms. Nobody waits for orphans. */
+static inline __u32 mpp_short_ms(const struct mpp_look *l)
+{
+    if (!l->orphan && l->acked >= (__u64)l->queued * MPP_LIVELY_QUEUES)
+        return MPP_LIVELY_MS;
+    if (!l->orphan && l->snd_wnd >= l->mss && l->acked >= MPP_TRUST_BYTES)
+        return MPP_TRUST_MS;
+    return MPP_SHORT_MS;
 }
 
 static inline __u32 mpp_reason_of(const struct mpp_look *l)
@@ -30,12 +43,27 @@ static inline __u32 mpp_reason_of(const struct mpp_look *l)
     return l->retransmits ? MPP_R_NO_ACK : MPP_R_NO_PROGRESS;
 }
 
-/* A far peer acknowledges late: four round trips at least. */
-static inline __u32 mpp_floor_ms(__u32 floor_ms, __u32 srtt_us)
+/* Whose floor is the lower one: sources with many whose windows are closed. Nobody waits for what
+ * such a source has orphaned. */
+static inline __u32 mpp_floor_for(const struct mpp_look *l, __u32 same, __u32 floor_ms,
+                                  __u32 many_ms)
 {
-    __u32 late = srtt_us / 250; /* 4 * srtt in ms */
+    if (same < MPP_SAME_MAX)
+        return floor_ms;
+    if (l->orphan)
+        return many_ms < MPP_ORPHAN_MS ? many_ms : MPP_ORPHAN_MS;
+    return l->snd_wnd < l->mss ? many_ms : floor_ms;
+}
 
-    return late > floor_ms ? late : floor_ms;
+/* A far peer acknowledges late: four round trips at least, of the shortest that was seen. Who only
+ * acknowledges late makes the mean ones long. */
+static inline __u32 mpp_floor_ms(const struct mpp_look *l, __u32 floor_ms)
+{
+    __u32 late = l->rtt_us / 250, least = mpp_short_ms(l); /* 4 of them in ms */
+
+    late = late < MPP_LATE_MS ? late : MPP_LATE_MS;
+    least = late > least ? late : least;
+    return least > floor_ms ? least : floor_ms;
 }
 
 static inline __u32 mpp_score_of(__u32 stall_ms, __u32 same)

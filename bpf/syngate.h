@@ -18,15 +18,22 @@ static __always_inline bool pw_gate_is_closed(void)
     return c && (c->level > MPP_GATE_COOKIES || c->limits);
 }
 
+/* The agent enters until when no SYN passes, and takes the entry away later: until then each SYN
+ * that passes holds off the next one. */
+static __always_inline bool pw_has_to_wait(void *bans, __u64 key, __u64 now)
+{
+    __u64 *from = bpf_map_lookup_elem(bans, &key);
+
+    if (!from)
+        return false;
+    __u64 old = *from;
+    return now < old || __sync_val_compare_and_swap(from, old, now + MPP_RATE_NS) != old;
+}
+
 static __always_inline bool pw_is_banned(__u64 source, __u64 now)
 {
-    __u64 net = source >> 8;
-    const __u64 *until = bpf_map_lookup_elem(&mpp_bans, &source);
-
-    if (until && now < *until)
-        return true;
-    until = bpf_map_lookup_elem(&mpp_net_bans, &net); /* /24, or /56 of what is a /64 */
-    return until && now < *until;
+    return pw_has_to_wait(&mpp_bans, source, now) ||
+           pw_has_to_wait(&mpp_net_bans, source >> 8, now); /* /24, or /56 of what is a /64 */
 }
 
 /* One SYN of a prefix that never completed a handshake: only these are counted by SYN. */

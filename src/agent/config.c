@@ -90,6 +90,10 @@ static void set_mpp_gate(struct agent_config *c, int v)
 {
     c->mpp.gate_max = (uint8_t)v;
 }
+static void set_mpp_pruner(struct agent_config *c, int v)
+{
+    c->mpp.by_diag = v == 1;
+}
 static void set_lost_on_stop(struct agent_config *c, int v)
 {
     c->lost_on_stop = v == 1;
@@ -114,6 +118,7 @@ static const struct key {
     {"log", "total-rate", NULL, NULL, "1000"},
     {"mpp", "role", "server|client", set_mpp_role, "server"},
     {"mpp", "gate-max", "0|1|2|3|4", set_mpp_gate, "3"},
+    {"mpp", "pruner", "auto|sock-diag", set_mpp_pruner, "auto"},
     {"datapath", "hook", "auto|tcx|clsact", set_hook, "auto"},
     {"datapath", "counters", "on|off", set_counters, "on"},
     {"datapath", "guard", "on|off", set_guard, "on"},

@@ -8,7 +8,7 @@
 #include "model/mpp.h"
 #include "model/settings.h"
 
-enum { CONFIG_KEYS = 32, CONFIG_RPC_KEYS = 11, CONFIG_RPC_BYTES = 1024 };
+enum { CONFIG_KEYS = 33, CONFIG_RPC_KEYS = 11, CONFIG_RPC_BYTES = 1024 };
 /* Where the value of a key was read, and its text. */
 struct config_origin {
     char file[256];

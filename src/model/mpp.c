@@ -49,8 +49,8 @@ static bool ranges_eq(const struct mpp_ranges *a, const struct mpp_ranges *b)
 
 bool mpp_settings_eq(const struct mpp_settings *a, const struct mpp_settings *b)
 {
-    if (a->client != b->client || a->gate_max != b->gate_max || a->profiles != b->profiles ||
-        a->n_interfaces != b->n_interfaces)
+    if (a->client != b->client || a->gate_max != b->gate_max || a->by_diag != b->by_diag ||
+        a->profiles != b->profiles || a->n_interfaces != b->n_interfaces)
         return false;
     for (unsigned f = 0; f < MPP_FAMILIES; f++)
         if (a->on[f] != b->on[f] || !ranges_eq(&a->exempt[f], &b->exempt[f]))

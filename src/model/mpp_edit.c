@@ -281,6 +281,7 @@ static void reset(struct mpp_settings *s, const struct mpp_edit *e)
     mpp_settings_init(&fresh);
     fresh.client = s->client;
     fresh.gate_max = s->gate_max;
+    fresh.by_diag = s->by_diag;
     for (unsigned i = 0; i < s->n_interfaces; i++) {
         struct mpp_interface x = s->interfaces[i];
         if (!e->keep_rates)

@@ -65,6 +65,11 @@ void cookies_force(struct mpp_gate *g)
     g->cookies_before = before;
 }
 
+bool cookies_in_force(void)
+{
+    return read_number(setting) == COOKIES_ALWAYS;
+}
+
 void cookies_restore(struct mpp_gate *g)
 {
     if (g->cookies_before < 0)

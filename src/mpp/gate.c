@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 enum { NET_SOURCES = 4 };
-static const uint64_t ban_ns = 5000000000;
 
 static int map_control(struct mpp_gate *g)
 {
@@ -35,6 +34,8 @@ int gate_open(const struct mpp_options *o, struct mpp_gate *ret)
         return cpus;
     g.n_cpus = (unsigned)cpus;
     memcpy(g.map, o->shared, sizeof(g.map));
+    g.hosts = (struct mpp_bans){.map = g.map[MPP_MAP_BANS], .max = MPP_BANS_MAX};
+    g.nets = (struct mpp_bans){.map = g.map[MPP_MAP_NET_BANS], .max = MPP_NET_BANS_MAX};
     int r = map_control(&g);
     if (r < 0)
         return r;
@@ -51,6 +52,8 @@ void gate_close(struct mpp_gate *g)
     gate_set(g, MPP_GATE_OPEN, 0);
     munmap(g->control, g->control_bytes);
     g->control = NULL;
+    bans_close(&g->hosts);
+    bans_close(&g->nets);
 }
 
 /* One aligned word at a time: a packet sees the level of before or of after, and the deadline of
@@ -61,7 +64,7 @@ void gate_set(struct mpp_gate *g, unsigned level, uint64_t now_ns)
         cookies_force(g);
     else
         cookies_restore(g);
-    __atomic_store_n(&g->control->cookies, g->cookies_before >= 0, __ATOMIC_RELAXED);
+    __atomic_store_n(&g->control->cookies, level && cookies_in_force(), __ATOMIC_RELAXED);
     __atomic_store_n(&g->control->until_ns, level ? now_ns + MPP_DEADLINE_NS : 0, __ATOMIC_RELEASE);
     __atomic_store_n(&g->control->level, level, __ATOMIC_RELEASE);
 }
@@ -132,70 +135,29 @@ uint32_t gate_generation(const struct mpp_gate *g)
 
 /* --- bans --- */
 
-/* Deletes what has expired, or all; the number that stays. Of those that stay, `in` counts the
- * ones inside the net. */
-static unsigned sweep(int fd, uint64_t now_ns, uint64_t net, unsigned *in)
-{
-    uint64_t key, next, until;
-    unsigned n = 0;
-
-    for (int r = bpf_map_get_next_key(fd, NULL, &next); r == 0;) {
-        key = next;
-        r = bpf_map_get_next_key(fd, &key, &next);
-        if (bpf_map_lookup_elem(fd, &key, &until) < 0)
-            continue;
-        if (until <= now_ns) {
-            (void)bpf_map_delete_elem(fd, &key); /* ours alone: it is there */
-            continue;
-        }
-        n++;
-        if (in && key >> 8 == net)
-            ++*in;
-    }
-    return n;
-}
-
 void gate_expire_bans(struct mpp_gate *g, uint64_t now_ns)
 {
-    if (g->bans)
-        g->bans = sweep(g->map[MPP_MAP_BANS], now_ns, 0, NULL);
-    if (g->net_bans)
-        g->net_bans = sweep(g->map[MPP_MAP_NET_BANS], now_ns, 0, NULL);
+    bans_forget(&g->hosts, now_ns);
+    bans_forget(&g->nets, now_ns);
 }
 
 void gate_clear_bans(struct mpp_gate *g)
 {
-    g->bans = sweep(g->map[MPP_MAP_BANS], UINT64_MAX, 0, NULL);
-    g->net_bans = sweep(g->map[MPP_MAP_NET_BANS], UINT64_MAX, 0, NULL);
-}
-
-/* An entry, or a later end of it; room is made by what has expired. */
-static int enter(int fd, uint64_t key, uint64_t now_ns, unsigned *n)
-{
-    uint64_t until = now_ns + ban_ns, old;
-    bool known = bpf_map_lookup_elem(fd, &key, &old) == 0;
-    int r = bpf_map_update_elem(fd, &key, &until, BPF_ANY);
-
-    if (r == -E2BIG) {
-        *n = sweep(fd, now_ns, 0, NULL);
-        r = bpf_map_update_elem(fd, &key, &until, BPF_ANY);
-    }
-    if (r == 0 && !known)
-        ++*n;
-    return r == -E2BIG ? -ENOSPC : r;
+    bans_clear(&g->hosts);
+    bans_clear(&g->nets);
 }
 
 int gate_ban(struct mpp_gate *g, uint64_t source, uint64_t now_ns)
 {
-    unsigned in_net = 0;
-    uint64_t net = source >> 8, old;
-    bool known = bpf_map_lookup_elem(g->map[MPP_MAP_BANS], &source, &old) == 0;
-    int r = enter(g->map[MPP_MAP_BANS], source, now_ns, &g->bans);
+    uint64_t net = source >> 8, first = net << 8;
+    int r = bans_enter(&g->hosts, source, now_ns);
 
-    if (r < 0 || known)
+    if (r <= 0)
         return r;
-    g->bans = sweep(g->map[MPP_MAP_BANS], now_ns, net, &in_net);
-    return in_net < NET_SOURCES ? 0 : enter(g->map[MPP_MAP_NET_BANS], net, now_ns, &g->net_bans);
+    if (bans_in_force(&g->hosts, first, first | 0xff, now_ns) < NET_SOURCES)
+        return 0;
+    r = bans_enter(&g->nets, net, now_ns);
+    return r < 0 ? r : 0;
 }
 
 /* --- numbers --- */
@@ -214,6 +176,16 @@ void gate_take_drops(struct mpp_gate *g, gate_drop_fn *fn, void *ctx)
         (void)bpf_map_delete_elem(fd, &key); /* the packets in between are in the counters */
         fn(ctx, &key, n);
     }
+}
+
+void gate_count(struct mpp_gate *g, uint32_t index, uint64_t by)
+{
+    _cleanup_free_ uint64_t *per_cpu = by ? calloc(g->n_cpus, sizeof(*per_cpu)) : NULL;
+
+    if (!per_cpu || bpf_map_lookup_elem(g->map[MPP_MAP_COUNTS], &index, per_cpu) < 0)
+        return;
+    per_cpu[0] += by;
+    (void)bpf_map_update_elem(g->map[MPP_MAP_COUNTS], &index, per_cpu, BPF_EXIST); /* it is there */
 }
 
 void gate_counts(const struct mpp_gate *g, uint64_t ret[_MPP_N_MAX])

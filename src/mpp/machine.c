@@ -6,9 +6,10 @@
 
 enum {
     MS = 1000000,
-    TICK_NORMAL_US = 250000,
-    TICK_ARMED_US = 100000, /* above a quarter of hi: at 50 MB/s 250 ms are too coarse */
-    TICK_PRUNE_US = 50000,
+    TICK_NORMAL_US = 100000, /* at 150 MB/s 250 ms are too coarse */
+    TICK_CALM_US = 250000,   /* ARMED, far below hi: each tick is a look */
+    TICK_HURRY_US = 50000,   /* hi will be reached within a second */
+    TICK_PRUNE_US = 25000,
     FLOOR_MIN_MS = 250,
     FLOOR_MAX_MS = 5000,
     KILLS = 4096, /* of one pass */
@@ -19,6 +20,9 @@ enum {
     OLD_MS = 2000,
     OLD_SAME = 8,
     ALARM_S = 5, /* until hi at this slope */
+    ONCE_MORE_S = 10,
+    CROWD = 256, /* new connections a second that are worth a look */
+    COOKIES_SENT = 64,
 };
 static const uint64_t second_ns = 1000000000;
 
@@ -41,6 +45,11 @@ uint64_t mpp_lo(const struct mpp_signals *s)
 uint64_t mpp_arm(const struct mpp_signals *s)
 {
     return mpp_hi(s) / 2;
+}
+
+uint64_t mpp_again(const struct mpp_signals *s)
+{
+    return (mpp_lo(s) + mpp_hi(s)) / 2;
 }
 
 uint32_t mpp_cutoff(const struct mpp_sums *sums, uint64_t need)
@@ -67,7 +76,34 @@ uint32_t mpp_floor(const struct mpp_signals *s, uint64_t fill)
     return (uint32_t)(ms < FLOOR_MIN_MS ? FLOOR_MIN_MS : ms > FLOOR_MAX_MS ? FLOOR_MAX_MS : ms);
 }
 
+uint32_t mpp_floor_after(uint32_t floor_ms, uint64_t short_ns)
+{
+    uint64_t halvings = short_ns / (100 * (uint64_t)MS);
+    uint32_t ms = halvings < 16 ? floor_ms >> halvings : 0;
+
+    return ms > FLOOR_MIN_MS ? ms : FLOOR_MIN_MS;
+}
+
+uint32_t mpp_floor_of_many(uint32_t floor_ms)
+{
+    return floor_ms * 2 / 5 > MPP_SHORT_MS ? floor_ms * 2 / 5 : MPP_SHORT_MS;
+}
+
 /* --- signals --- */
+
+/* Far more cookies go out than come back: SYNs of nobody. The kernel's own count of queues that are
+ * full grows with every SYN once cookies are forced. */
+static void note_cookies(struct mpp_machine *m, const struct mpp_signals *s)
+{
+    if (s->now_ns - m->cookies_ns < second_ns / 2)
+        return;
+    if (m->cookies_ns &&
+        s->cookies_sent - m->cookies_sent > 2 * (s->cookies_back - m->cookies_back) + COOKIES_SENT)
+        m->queue_full_ns = s->now_ns;
+    m->cookies_ns = s->now_ns;
+    m->cookies_sent = s->cookies_sent;
+    m->cookies_back = s->cookies_back;
+}
 
 static void note_growth(struct mpp_machine *m, const struct mpp_signals *s)
 {
@@ -77,6 +113,7 @@ static void note_growth(struct mpp_machine *m, const struct mpp_signals *s)
         m->overflow_ns = s->now_ns;
     if (m->tick_ns && s->queue_full > m->s.queue_full)
         m->queue_full_ns = s->now_ns;
+    note_cookies(m, s);
 }
 
 /* Over up to eight samples; what was ended counts as if it were still there. */
@@ -116,20 +153,27 @@ static void note_pressure(struct mpp_machine *m)
         m->peak = m->s.mem;
 }
 
-static bool is_alarming(const struct mpp_machine *m)
+/* Memory reaches hi in less than that at this slope. */
+static bool is_near(const struct mpp_machine *m, uint64_t seconds)
 {
     uint64_t hi = mpp_hi(&m->s);
 
-    if (m->s.mem >= mpp_arm(&m->s))
-        return true;
-    return m->s.mem > hi / 10 && m->slope > 0 && (hi - m->s.mem) / (uint64_t)m->slope < ALARM_S;
+    return m->s.mem >= hi || (m->slope > 0 && (hi - m->s.mem) / (uint64_t)m->slope < seconds);
+}
+
+static bool is_alarming(const struct mpp_machine *m)
+{
+    return m->s.mem >= mpp_arm(&m->s) || (m->s.mem > mpp_hi(&m->s) / 10 && is_near(m, ALARM_S));
 }
 
 /* Many connections came since the last tick: worth a look for unused ones. */
 static bool is_crowding(const struct mpp_machine *m, const struct mpp_signals *before)
 {
-    return mpp_idle_symptom(m, false) || (m->tick_ns && m->s.inuse > before->inuse &&
-                                          m->s.inuse - before->inuse >= 64 && m->s.inuse >= 512);
+    uint64_t ms = (m->s.now_ns - m->tick_ns) / MS;
+    bool many = m->tick_ns && m->s.inuse >= 2 * CROWD && m->s.inuse > before->inuse &&
+                (m->s.inuse - before->inuse) * 1000 >= CROWD * ms;
+
+    return mpp_idle_symptom(m, false) || many;
 }
 
 /* --- states --- */
@@ -164,8 +208,9 @@ static void set_level(struct mpp_machine *m, unsigned level)
 static void enter_prune(struct mpp_machine *m)
 {
     m->state = MPP_PRUNE;
+    m->once_more = m->left_ns && m->s.now_ns - m->left_ns < ONCE_MORE_S * second_ns;
     m->prune_since_ns = m->no_kill_since_ns = m->s.now_ns;
-    m->innocent_since_ns = 0;
+    m->innocent_since_ns = m->short_since_ns = 0;
     m->idle_step = 0;
     m->attacks++;
     m->killed = m->killed_bytes = m->most_spared = m->most_spared_bytes = 0;
@@ -178,8 +223,16 @@ static void enter_prune(struct mpp_machine *m)
 static void leave_prune(struct mpp_machine *m)
 {
     m->state = MPP_RECOVER;
+    m->left_ns = m->s.now_ns;
+    m->short_since_ns = 0;
     m->level_since_ns = m->s.now_ns;
     say(m, MPP_EV_LEAVE);
+}
+
+/* The last step of the gate, or the pressure, is two seconds ago. */
+static bool is_held(const struct mpp_machine *m)
+{
+    return m->s.now_ns - m->level_since_ns >= 2 * second_ns;
 }
 
 /* PRUNE: the ladder up. */
@@ -200,25 +253,32 @@ static void raise_gate(struct mpp_machine *m)
         set_level(m, MPP_GATE_RATE);
 }
 
-/* Elsewhere: one level down in two seconds; SYN cookies while the queues of SYNs are full. */
+/* Elsewhere: one level down in two seconds; SYN cookies while the queues of SYNs are full, and no
+ * further than the bans reach that are still to be kept. */
 static void lower_gate(struct mpp_machine *m)
 {
     bool flooded = m->queue_full_ns && m->s.now_ns - m->queue_full_ns < 2 * second_ns;
+    unsigned least = m->s.bans ? MPP_GATE_BANS : MPP_GATE_OPEN;
 
     if (m->level <= MPP_GATE_COOKIES && flooded)
         set_level(m, MPP_GATE_COOKIES);
-    else if (m->level && m->s.now_ns - m->level_since_ns >= 2 * second_ns)
+    else if (m->level > least && is_held(m))
         set_level(m, m->level - 1);
 }
 
 static void order_look(struct mpp_machine *m, struct mpp_orders *o, uint32_t what)
 {
+    uint32_t floor_ms = m->floor_ms;
+
+    if (m->short_since_ns)
+        floor_ms = mpp_floor_after(floor_ms, m->s.now_ns - m->short_since_ns);
     o->look = true;
     o->scan = (struct mpp_scan){
         .what = what,
         .epoch = ++m->epoch,
         .cutoff = MPP_BUCKETS,
-        .floor_ms = m->floor_ms,
+        .floor_ms = floor_ms,
+        .many_ms = mpp_floor_of_many(floor_ms),
         .idle_ms = IDLE_MS,
         .idle_same = IDLE_SAME,
         .old_ms = OLD_MS > m->floor_ms ? OLD_MS : m->floor_ms,
@@ -228,9 +288,16 @@ static void order_look(struct mpp_machine *m, struct mpp_orders *o, uint32_t wha
     };
 }
 
+/* Where pruning ends. What comes back within seconds grows again: then there has to be more room.
+ */
+static uint64_t mark_of(const struct mpp_machine *m)
+{
+    return m->once_more ? mpp_arm(&m->s) : mpp_lo(&m->s);
+}
+
 static uint64_t bytes_to_end(const struct mpp_machine *m)
 {
-    uint64_t lo = mpp_lo(&m->s), quarter = mpp_hi(&m->s) * m->s.page_bytes / 4;
+    uint64_t lo = mark_of(m), quarter = mpp_hi(&m->s) * m->s.page_bytes / 4;
 
     if (m->restricted)
         return m->sums.stalled[0] > quarter ? m->sums.stalled[0] - quarter : 0;
@@ -265,7 +332,7 @@ static bool is_of_many(const struct mpp_machine *m)
 /* A pass: what the last look found decides who. */
 static void order_prune(struct mpp_machine *m, struct mpp_orders *o)
 {
-    uint64_t need = m->by_idle && m->s.mem < mpp_lo(&m->s) ? 0 : bytes_to_end(m);
+    uint64_t need = m->by_idle && m->s.mem < mark_of(m) ? 0 : bytes_to_end(m);
     bool above = m->s.mem > mpp_hi(&m->s);
 
     order_look(m, o, need ? MPP_DO_PRUNE : 0);
@@ -274,7 +341,7 @@ static void order_prune(struct mpp_machine *m, struct mpp_orders *o)
     o->scan.cutoff = m->restricted ? 0 : mpp_cutoff(&m->sums, need);
     if (!m->restricted && o->scan.cutoff < MPP_FIRST_OF_MANY && is_of_many(m))
         o->scan.cutoff = MPP_FIRST_OF_MANY;
-    o->scan.budget_bytes = need;
+    o->scan.budget_bytes = m->needed = need;
     if (m->by_idle)
         order_idle(m, o);
     else if (above && !m->restricted && m->s.now_ns - m->no_kill_since_ns > 2 * second_ns)
@@ -286,15 +353,17 @@ static void order_prune(struct mpp_machine *m, struct mpp_orders *o)
 static uint64_t not_before(const struct mpp_machine *m, uint64_t us)
 {
     uint64_t rest = m->look_ns / 100; /* in us */
-    uint64_t most = m->state == MPP_PRUNE ? TICK_NORMAL_US : 4 * TICK_NORMAL_US;
+    uint64_t most = m->state == MPP_PRUNE ? TICK_CALM_US : 4 * TICK_CALM_US;
 
     rest = rest > us ? rest : us;
     return rest < most ? rest : most;
 }
 
+/* ARMED and RECOVER: looks, so that there is history, and the attack is seen that comes again. */
 static void tick_armed(struct mpp_machine *m, bool crowding, struct mpp_orders *o)
 {
     bool quarter = m->s.mem > mpp_hi(&m->s) / 4 || m->armed_by_idle;
+    uint64_t us = is_near(m, 1) ? TICK_HURRY_US : quarter ? TICK_NORMAL_US : TICK_CALM_US;
 
     if (is_alarming(m) || crowding) {
         m->calm_since_ns = 0;
@@ -303,9 +372,9 @@ static void tick_armed(struct mpp_machine *m, bool crowding, struct mpp_orders *
     } else if (m->s.now_ns - m->calm_since_ns > 5 * second_ns) {
         m->state = MPP_NORMAL;
     }
-    if (m->state == MPP_ARMED)
+    if (m->state != MPP_NORMAL)
         order_look(m, o, 0);
-    o->delay_us = not_before(m, quarter ? TICK_ARMED_US : TICK_NORMAL_US);
+    o->delay_us = not_before(m, us);
 }
 
 void mpp_machine_tick(struct mpp_machine *m, const struct mpp_signals *s, struct mpp_orders *ret)
@@ -319,7 +388,7 @@ void mpp_machine_tick(struct mpp_machine *m, const struct mpp_signals *s, struct
     note_pressure(m);
     bool crowding = is_crowding(m, &before);
     m->tick_ns = s->now_ns;
-    if (m->state == MPP_RECOVER && m->level <= MPP_GATE_COOKIES)
+    if (m->state == MPP_RECOVER && m->level <= MPP_GATE_BANS && is_held(m))
         m->state = MPP_ARMED;
     if (m->state == MPP_NORMAL && (is_alarming(m) || crowding)) {
         m->state = MPP_ARMED;
@@ -385,6 +454,10 @@ static void looked_in_prune(struct mpp_machine *m)
     m->freed += m->sums.killed_bytes;
     if (m->sums.killed)
         m->no_kill_since_ns = m->s.now_ns;
+    if (m->sums.killed_bytes >= m->needed)
+        m->short_since_ns = 0;
+    else if (!m->short_since_ns)
+        m->short_since_ns = m->s.now_ns;
     m->by_idle = x.by_idle;
     tell_of_settings(m, &x);
     count_spared(m);
@@ -394,7 +467,7 @@ static void looked_in_prune(struct mpp_machine *m)
         m->innocent_since_ns = m->s.now_ns;
     bool innocent = m->innocent_since_ns && m->s.now_ns - m->innocent_since_ns > second_ns / 4;
     /* Down to lo, not just below hi: between the marks the gate would stay closed. */
-    if (innocent || (m->s.mem < mpp_lo(&m->s) && !x.by_idle))
+    if (innocent || (m->s.mem < mark_of(m) && !x.by_idle))
         leave_prune(m);
 }
 
@@ -413,7 +486,8 @@ bool mpp_machine_looked(struct mpp_machine *m, const struct mpp_sums *sums, uint
     }
     struct mpp_shares x = mpp_judge_sums(m, false);
     bool above = m->s.mem > mpp_hi(&m->s);
-    m->attack = x.attack && (above || x.by_idle);
+    bool again = m->level >= MPP_GATE_BANS && m->s.mem > mpp_again(&m->s);
+    m->attack = x.attack && (above || again || x.by_idle);
     if (m->attack) {
         tell_of_settings(m, &x);
         m->by_idle = x.by_idle;

@@ -85,11 +85,11 @@ static int look(struct mpp *m, const struct mpp_scan *scan, uint64_t *ret_took,
 
     if (!m->orphans)
         s.what |= MPP_DO_SKIP_ORPHANS;
-    if (!m->kern.destroy)
+    if (records_end(m))
         s.what |= MPP_DO_BY_READER;
     int r = kern_look(&m->kern, &s, NULL, NULL, ret);
     if (r == 0)
-        records_take(m);
+        records_take(m, ret);
     *ret_took = mpp_cpu_ns() - begin;
     return r;
 }
@@ -103,6 +103,7 @@ int engine_look(struct mpp *m, uint32_t what, kern_record_fn *fn, void *ctx, str
         .cutoff = mpp_cutoff(
             &x->sums, x->s.mem > mpp_lo(&x->s) ? (x->s.mem - mpp_lo(&x->s)) * x->s.page_bytes : 0),
         .floor_ms = x->floor_ms,
+        .many_ms = mpp_floor_of_many(x->floor_ms),
         .idle_ms = 500,
         .idle_same = 64,
     };
@@ -119,6 +120,7 @@ int mpp_set_rules(struct mpp *m, const struct mpp_rules *r, const struct mpp_ifa
         return err;
     m->generation = r->generation;
     m->machine.gate_max = r->gate_max;
+    m->by_diag = r->by_diag;
     m->on = r->on[MPP_4] || r->on[MPP_6];
     if (!m->on)
         mpp_open_gate(m);
@@ -135,6 +137,7 @@ int mpp_set_rules(struct mpp *m, const struct mpp_rules *r, const struct mpp_ifa
 void mpp_open_gate(struct mpp *m)
 {
     m->machine.level = MPP_GATE_OPEN;
+    memset(m->ended, 0, sizeof(m->ended));
     gate_clear_bans(&m->gate);
     gate_set(&m->gate, MPP_GATE_OPEN, 0);
 }
@@ -178,6 +181,7 @@ uint64_t mpp_tick(struct mpp *m)
         once_a_second(m);
         return o.delay_us;
     }
+    m->reader.s.bans = m->gate.hosts.n;
     mpp_machine_tick(&m->machine, &m->reader.s, &o);
     tell_machine(m);
     act(m, &o);

@@ -18,6 +18,7 @@ void mpp_rules_make(const struct mpp_settings *s, uint32_t generation, struct mp
     ret->generation = generation;
     ret->profiles = mpp_has_profiles(s);
     ret->gate_max = s->gate_max;
+    ret->by_diag = s->by_diag;
     for (unsigned f = 0; f < MPP_FAMILIES; f++) {
         ret->on[f] = mpp_is_on(s, f);
         set_bits(ret->exempt[f], &s->exempt[f]);

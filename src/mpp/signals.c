@@ -16,7 +16,7 @@
 
 #include "load.h"
 
-enum { FILE_BYTES = 16384, FD_LOOK_AT = 256, FD_WORTH_PERCENT = 40 };
+enum { FILE_BYTES = 16384, FD_LOOK_AT = 256, FD_WORTH_PERCENT = 40, FD_HURRY_PERCENT = 75 };
 
 static uint64_t clock_ns(clockid_t clock)
 {
@@ -65,6 +65,16 @@ int mpp_parse_sockstat(const char *text, struct mpp_signals *s)
     return r ? r : number_after(line, "mem", &s->mem);
 }
 
+/* Connections of listeners for both families are counted there, whatever family they are of. */
+void mpp_add_sockstat6(const char *text, struct mpp_signals *s)
+{
+    const char *line = strstr(text, "TCP6:");
+    uint64_t n;
+
+    if (line && number_after(line, "inuse", &n) == 0)
+        s->inuse += n;
+}
+
 int mpp_parse_tcp_mem(const char *text, struct mpp_signals *s)
 {
     uint64_t v[3];
@@ -81,11 +91,9 @@ static void add_counter(struct mpp_signals *s, const char *name, size_t len, uin
     const struct {
         const char *name;
         uint64_t *to;
-    } known[] = {{"TCPAbortOnMemory", &s->aborts},
-                 {"ListenOverflows", &s->overflows},
-                 {"ListenDrops", &s->overflows},
-                 {"TCPReqQFullDoCookies", &s->queue_full},
-                 {"TCPReqQFullDrop", &s->queue_full}};
+    } known[] = {{"TCPAbortOnMemory", &s->aborts},     {"ListenOverflows", &s->overflows},
+                 {"ListenDrops", &s->overflows},       {"TCPReqQFullDrop", &s->queue_full},
+                 {"SyncookiesSent", &s->cookies_sent}, {"SyncookiesRecv", &s->cookies_back}};
 
     for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (strlen(known[i].name) == len && memcmp(name, known[i].name, len) == 0)
@@ -111,7 +119,7 @@ int mpp_parse_netstat(const char *text, struct mpp_signals *s)
 
     if (!numbers)
         return -EBADMSG;
-    s->aborts = s->overflows = s->queue_full = 0;
+    s->aborts = s->overflows = s->queue_full = s->cookies_sent = s->cookies_back = 0;
     names += strlen("TcpExt:");
     numbers += strlen("TcpExt:");
     for (;;) {
@@ -237,9 +245,11 @@ int mpp_read_signals(struct mpp_reader *r)
         err = read_limits(r);
     if (err < 0)
         return err;
+    if (read_text("/proc/thread-self/net/sockstat6", text) == 0)
+        mpp_add_sockstat6(text, s);
     if (read_text("/proc/thread-self/net/netstat", text) < 0 || mpp_parse_netstat(text, s) < 0)
-        s->aborts = s->overflows = s->queue_full = 0; /* no symptoms */
-    bool hurry = s->fd_percent || s->inuse > before + 32;
+        s->aborts = s->overflows = s->queue_full = s->cookies_sent = s->cookies_back = 0;
+    bool hurry = s->fd_percent >= FD_HURRY_PERCENT || s->inuse > before + 12;
     uint64_t every = hurry ? 200000000 : 1000000000;
     if (s->now_ns - r->fd_looked_ns >= every) {
         r->fd_looked_ns = s->now_ns;

@@ -17,6 +17,8 @@ uint64_t mpp_cpu_ns(void); /* that this thread has used */
 
 /* /proc/net/sockstat; -EBADMSG. */
 _must_check_ int mpp_parse_sockstat(const char *text, struct mpp_signals *s);
+/* /proc/net/sockstat6, behind the one above: adds to its number of connections. */
+void mpp_add_sockstat6(const char *text, struct mpp_signals *s);
 /* /proc/sys/net/ipv4/tcp_mem */
 _must_check_ int mpp_parse_tcp_mem(const char *text, struct mpp_signals *s);
 /* /proc/net/netstat: names in one line, numbers in the next one. */

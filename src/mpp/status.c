@@ -41,17 +41,22 @@ static void fill_state(const struct mpp *m, struct mpp_status *s)
     s->spared_exempt = x->most_exempt;
     s->spared_profile = x->most_profile;
     s->spared_off = x->most_off;
-    s->bans32 = m->gate.bans;
-    s->bans24 = m->gate.net_bans;
+    s->bans32 = (unsigned)m->gate.hosts.n;
+    s->bans24 = (unsigned)m->gate.nets.n;
+}
+
+static enum mpp_pruner pruner_of(const struct mpp *m)
+{
+    if (!m->kern.iter || (records_end(m) && m->no_diag))
+        return MPP_BY_NOTHING;
+    return records_end(m) ? MPP_BY_DIAG : MPP_BY_DESTROY;
 }
 
 int mpp_status(struct mpp *m, struct mpp_status *ret)
 {
     struct mpp_sums sums = {.established = 0};
     struct mpp_status s = {
-        .pruner = m->kern.destroy ? MPP_BY_DESTROY
-                  : m->kern.iter  ? MPP_BY_DIAG
-                                  : MPP_BY_NOTHING,
+        .pruner = pruner_of(m),
         .orphans = m->orphans,
         .stamps_at_creation = m->kern.sockops >= 0,
         .generation = m->generation,

@@ -28,6 +28,7 @@ static void tell_enter(struct mpp *m, struct mpp_event *e)
     uint64_t counts[_MPP_N_MAX];
 
     m->entered_ns = m->machine.s.now_ns;
+    m->killed6 = 0;
     gate_counts(&m->gate, counts);
     memcpy(m->dropped_at_enter, counts + MPP_N_SYN_DROP, sizeof(m->dropped_at_enter));
     memcpy(m->by_reason_at_enter, counts + MPP_N_REASON, sizeof(m->by_reason_at_enter));
@@ -42,6 +43,7 @@ static void tell_leave(struct mpp *m, struct mpp_event *e)
     gate_counts(&m->gate, counts);
     e->duration_ms = (x->s.now_ns - m->entered_ns) / 1000000;
     e->killed = x->killed;
+    e->ipv6 = m->killed6 * 2 > x->killed;
     e->bytes = x->killed_bytes;
     e->peak = x->peak;
     e->spared_conns = x->most_spared;
@@ -137,6 +139,7 @@ void tell_pass(struct mpp *m)
         return;
     fill(m, MPP_EV_SUMMARY, &e);
     e.killed = p->killed;
+    m->killed6 += p->ipv6;
     e.bytes = p->bytes;
     e.ipv6 = p->ipv6 * 2 > p->killed;
     memcpy(e.by_reason, p->by_reason, sizeof(e.by_reason));

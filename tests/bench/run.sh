@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # All benchmarks, as `make bench` runs them: tables on stdout, ratios within this run. A part that
 # cannot run here says SKIP and makes the exit code 77, unless another part failed.
-# Usage: run.sh BUILD_DIR [PART...]; parts: peers compile command dynamic classify. Results of
+# Usage: run.sh BUILD_DIR [PART...]; parts: peers compile command dynamic classify mpp. Results of
 # `peers` are left in BUILD_DIR/bench.
 set -eu
 build=${1:?use: run.sh BUILD_DIR [PART...]}
 build=$(cd "$build" && pwd)
 shift
-[ $# -gt 0 ] || set -- peers compile command dynamic classify
+[ $# -gt 0 ] || set -- peers compile command dynamic classify mpp
 here=$(dirname "$0")
 status=0
 peers=$(mktemp -d)
@@ -28,7 +28,7 @@ part() { # part TITLE COMMAND...
 
 for name in "$@"; do
     case $name in
-    peers | compile | command | dynamic | classify) ;;
+    peers | compile | command | dynamic | classify | mpp) ;;
     *)
         echo "run.sh: no part '$name'" >&2
         exit 2
@@ -59,6 +59,10 @@ for name in "$@"; do
     classify)
         part 'classify: one packet through the ingress program' \
             "$build/tests/bench/bench-classify"
+        ;;
+    mpp)
+        part 'mpp: connections ended a second, beside ss -K' "$here/bench-mpp-kill.py"
+        part 'mpp: what protection costs at rest' "$here/bench-mpp-rest.py"
         ;;
     esac
 done

@@ -168,6 +168,13 @@ class Lab:
         self.end(self.agent, sig)
         self.agent = None
 
+    def forget(self):
+        """Bans and the level of the gate that the run before left; they last for half a minute."""
+        self.ok("mpp", "reset", "--keep-rate-limits")
+        end = time.monotonic() + 20
+        while self.status()["gate"]["level"] and time.monotonic() < end:
+            time.sleep(0.1)
+
     def log_text(self):
         return (self.dir / "agent.log").read_text()
 
@@ -189,11 +196,11 @@ class Lab:
                           stdout=subprocess.PIPE)
 
     # --- memory ---
-    def clear(self):
+    def clear(self, which="S"):
         """Ends what an attack left behind, so that the next run begins with empty queues."""
         end = time.monotonic() + 20
         while time.monotonic() < end:
-            run(["nsenter", f"--net=/run/netns/{self.names['S']}", "ss", "-K", "-n", "-t", "state",
+            run(["nsenter", f"--net=/run/netns/{self.names[which]}", "ss", "-K", "-n", "-t", "state",
                  "connected"])
             if tcp_memory() < 1500:
                 return

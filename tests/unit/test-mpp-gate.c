@@ -171,9 +171,17 @@ static void test_bans(void **state)
     EXPECT(g, tcp(FROM6, ME6, 80, SYN), DROP);
     EXPECT(g, tcp("2001:db8:9:ff::1", ME6, 80, SYN), DROP); /* of the same /56 */
     EXPECT(g, tcp("2001:db8:9:100::1", ME6, 80, SYN), NEXT);
-    until = now() - 1;
+    until = now() - 1; /* on probation: one passes, and holds off the next one for 100 ms */
     put(g, MPP_MAP_BANS, &source, &until);
     EXPECT(g, tcp(FROM, ME, 80, SYN), NEXT);
+    EXPECT(g, tcp(FROM, ME, 80, SYN), DROP);
+    EXPECT(g, tcp("192.0.2.2", ME, 80, SYN), NEXT);
+    usleep(110000);
+    EXPECT(g, tcp(FROM, ME, 80, SYN), NEXT);
+    EXPECT(g, tcp(FROM, ME, 80, SYN), DROP);
+    put(g, MPP_MAP_NET_BANS, &net6, &until);
+    EXPECT(g, tcp(FROM6, ME6, 80, SYN), NEXT);
+    EXPECT(g, tcp("2001:db8:9:ff::1", ME6, 80, SYN), DROP);
 }
 
 /* How many of n SYNs pass. */

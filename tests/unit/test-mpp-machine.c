@@ -32,6 +32,7 @@ static void test_marks(void **state _unused_)
     assert_int_equal(mpp_hi(&s), HI);
     assert_int_equal(mpp_lo(&s), LO);
     assert_int_equal(mpp_arm(&s), HI / 2);
+    assert_int_equal(mpp_again(&s), (LO + HI) / 2);
 }
 
 static void test_score(void **state _unused_)
@@ -78,6 +79,24 @@ static void test_reason(void **state _unused_)
     assert_int_equal(mpp_reason_of(&l), MPP_R_ORPHAN);
 }
 
+static void test_trust(void **state _unused_)
+{
+    struct mpp_look l = {.mss = 1460, .queued = 1000000, .acked = 1999999};
+
+    assert_int_equal(mpp_short_ms(&l), 100);
+    l.acked++; /* it took its queue twice over: a pause of two seconds is believed */
+    assert_int_equal(mpp_short_ms(&l), 2000);
+    l.orphan = 1; /* nobody sends any more, nobody waits */
+    assert_int_equal(mpp_short_ms(&l), 100);
+    l.orphan = 0;
+    l.acked = MPP_TRUST_BYTES;
+    assert_int_equal(mpp_short_ms(&l), 100);
+    l.snd_wnd = 6144;
+    assert_int_equal(mpp_short_ms(&l), 500); /* packets may be lost */
+    l.acked = 0;
+    assert_int_equal(mpp_short_ms(&l), 100); /* never took a thing */
+}
+
 static void test_floor(void **state _unused_)
 {
     struct mpp_signals s = small(0, 0);
@@ -90,8 +109,33 @@ static void test_floor(void **state _unused_)
     s.limits[1] = 383868; /* the limits of a host with 16 GB */
     s.limits[2] = 575802;
     assert_int_equal(mpp_floor(&s, 51 << 20), 5000);
-    assert_int_equal(mpp_floor_ms(250, 40000), 250);
-    assert_int_equal(mpp_floor_ms(250, 100000), 400); /* four round trips */
+    struct mpp_look l = {.mss = 1460, .queued = 100000, .rtt_us = 40000};
+    assert_int_equal(mpp_floor_ms(&l, 250), 250);
+    l.rtt_us = 100000;
+    assert_int_equal(mpp_floor_ms(&l, 250), 400); /* four round trips */
+    l.rtt_us = 1000000;
+    assert_int_equal(mpp_floor_ms(&l, 250), 1000);
+    l.acked = 200000;
+    assert_int_equal(mpp_floor_ms(&l, 250), 2000); /* it has taken a lot */
+    assert_int_equal(mpp_floor_ms(&l, 5000), 5000);
+}
+
+static void test_floors(void **state _unused_)
+{
+    struct mpp_look l = {.snd_wnd = 0, .mss = 1460};
+
+    assert_int_equal(mpp_floor_of_many(250), 100);
+    assert_int_equal(mpp_floor_of_many(5000), 2000);
+    assert_int_equal(mpp_floor_for(&l, 19, 250, 100), 250);
+    assert_int_equal(mpp_floor_for(&l, 20, 250, 100), 100);
+    l.snd_wnd = 65535; /* open: perhaps it is the way that loses packets */
+    assert_int_equal(mpp_floor_for(&l, 20, 250, 100), 250);
+    l.orphan = 1;
+    assert_int_equal(mpp_floor_for(&l, 20, 5000, 2000), MPP_ORPHAN_MS);
+    assert_int_equal(mpp_floor_for(&l, 19, 5000, 2000), 5000);
+    assert_int_equal(mpp_floor_after(5000, 0), 5000);
+    assert_int_equal(mpp_floor_after(5000, 250 * (uint64_t)MS), 1250);
+    assert_int_equal(mpp_floor_after(5000, 3600000 * (uint64_t)MS), 250);
 }
 
 static void test_cutoff(void **state _unused_)
@@ -119,7 +163,9 @@ struct host {
     uint32_t same; /* connections of one source */
     uint64_t born[8192];
     size_t n;
-    uint64_t killed, passes, enter_ms, below_ms, peak;
+    uint64_t killed, passes, enter_ms, above_ms, peak; /* above_ms: last time above hi */
+    size_t bans;
+    uint64_t progress_ms; /* they take a little from time to time: longest stall, 0 = for ever */
     uint32_t events, whats;
 };
 
@@ -136,6 +182,13 @@ static void come(struct host *h, uint64_t ms)
             h->born[h->n++] = h->now_ms;
 }
 
+static uint64_t stall_of(const struct host *h, size_t i)
+{
+    uint64_t age = h->stalls ? h->now_ms - h->born[i] : 0;
+
+    return h->progress_ms ? age % h->progress_ms : age;
+}
+
 static void look(struct host *h, const struct mpp_scan *scan, struct mpp_sums *u)
 {
     size_t left = 0;
@@ -143,8 +196,9 @@ static void look(struct host *h, const struct mpp_scan *scan, struct mpp_sums *u
     memset(u, 0, sizeof(*u));
     h->whats |= scan->what;
     for (size_t i = 0; i < h->n; i++) {
-        uint64_t stall = h->stalls ? h->now_ms - h->born[i] : 0;
-        bool over = !h->spared && stall >= scan->floor_ms &&
+        uint64_t stall = stall_of(h, i);
+        uint64_t floor = h->same >= MPP_SAME_MAX ? scan->many_ms : scan->floor_ms;
+        bool over = !h->spared && stall >= floor &&
                     mpp_bucket_of(mpp_score_of((uint32_t)stall, h->same), h->same) >= scan->cutoff;
         if (scan->what & MPP_DO_RESTRICTED)
             over = over && stall >= scan->old_ms;
@@ -155,7 +209,7 @@ static void look(struct host *h, const struct mpp_scan *scan, struct mpp_sums *u
             u->hist_conns[mpp_bucket_of(mpp_score_of((uint32_t)stall, h->same), h->same)]++;
             continue;
         }
-        if (!h->spared && stall >= scan->floor_ms)
+        if (!h->spared && stall >= floor)
             u->hist[mpp_bucket_of(mpp_score_of((uint32_t)stall, h->same), h->same)] += h->bytes;
         h->born[left++] = h->born[i];
     }
@@ -166,7 +220,7 @@ static void look(struct host *h, const struct mpp_scan *scan, struct mpp_sums *u
     u->established = h->n + 100;
     u->conns[h->spared] = h->n;
     for (size_t i = 0; i < h->n; i++)
-        if (h->stalls && h->now_ms - h->born[i] >= MPP_SHORT_MS)
+        if (stall_of(h, i) >= MPP_SHORT_MS)
             u->stalled[h->spared] += h->bytes, u->crowd[h->same >= MPP_SAME_MAX]++;
 }
 
@@ -177,6 +231,7 @@ static void run(struct host *h, uint64_t until_ms)
         struct mpp_orders o;
         struct mpp_sums u;
 
+        s.bans = h->bans;
         mpp_machine_tick(&h->m, &s, &o);
         while (o.look) {
             look(h, &o.scan, &u);
@@ -188,6 +243,8 @@ static void run(struct host *h, uint64_t until_ms)
         h->m.events = 0;
         if (pages_of(h) > h->peak)
             h->peak = pages_of(h);
+        if (pages_of(h) > HI)
+            h->above_ms = h->now_ms;
         come(h, h->now_ms + o.delay_us / 1000);
     }
 }
@@ -230,6 +287,67 @@ static void test_burst(void **state _unused_)
     assert_true(h->killed > 1000);
     assert_true(h->peak <= HI * 7 / 2);
     assert_true(h->m.highest >= MPP_GATE_BANS);
+}
+
+/* While the attack goes on, memory is below hi soon and stays there: whatever comes within a floor,
+ * and peers that take a little before the floor is over. */
+static void test_stays(void **state _unused_)
+{
+    for (uint32_t same = 1; same <= 20; same += 19) {
+        for (uint64_t progress = 0; progress <= 3000; progress += 3000) {
+            struct host *h = host(progress ? 40 : 400, true);
+            h->same = same;
+            h->progress_ms = progress;
+            h->until_ms = 30000;
+            run(h, 30000);
+            assert_true(h->enter_ms > 0 && h->killed > 100);
+            assert_true(h->above_ms <= h->enter_ms + 500);
+        }
+    }
+}
+
+/* Bans are worth nothing with an open gate. */
+static void test_bans(void **state _unused_)
+{
+    struct host *h = host(400, true);
+
+    h->until_ms = 2000;
+    h->bans = 1;
+    run(h, 20000);
+    assert_int_equal(h->m.level, MPP_GATE_BANS);
+    assert_int_equal(h->m.state, MPP_ARMED); /* what is left holds more than half of hi */
+    h->bans = 0;
+    run(h, 20500);
+    assert_int_equal(h->m.level, MPP_GATE_COOKIES);
+    run(h, 25000);
+    assert_int_equal(h->m.level, MPP_GATE_OPEN);
+}
+
+/* SYNs of nobody: cookies go out and none comes back. The handshakes of many are no flood. */
+static void test_syn_flood(void **state _unused_)
+{
+    for (int flood = 0; flood < 2; flood++) {
+        struct host *h = host(0, false);
+        struct mpp_signals s = small(1, 10);
+        struct mpp_orders o;
+
+        for (uint64_t ms = 1; ms < 3000; ms += 100) {
+            s.now_ns = ms * MS;
+            s.cookies_sent += 100;
+            s.cookies_back += flood ? 5 : 95;
+            mpp_machine_tick(&h->m, &s, &o);
+        }
+        assert_int_equal(h->m.level, flood ? MPP_GATE_COOKIES : MPP_GATE_OPEN);
+        s.queue_full++; /* a host without cookies drops them */
+        s.now_ns += 100 * MS;
+        mpp_machine_tick(&h->m, &s, &o);
+        assert_int_equal(h->m.level, MPP_GATE_COOKIES);
+        for (uint64_t i = 0; i < 60; i++) {
+            s.now_ns += 100 * MS;
+            mpp_machine_tick(&h->m, &s, &o);
+        }
+        assert_int_equal(h->m.level, MPP_GATE_OPEN);
+    }
 }
 
 /* One connection of each source. */
@@ -349,6 +467,9 @@ int main(void)
         cmocka_unit_test(test_no_attack), cmocka_unit_test(test_spared),
         cmocka_unit_test(test_elsewhere), cmocka_unit_test(test_idle),
         cmocka_unit_test(test_rest),      cmocka_unit_test(test_period),
+        cmocka_unit_test(test_trust),     cmocka_unit_test(test_floors),
+        cmocka_unit_test(test_stays),     cmocka_unit_test(test_bans),
+        cmocka_unit_test(test_syn_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

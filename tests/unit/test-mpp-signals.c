@@ -31,6 +31,17 @@ static void test_sockstat(void **state _unused_)
     assert_int_equal(mpp_parse_sockstat("TCP: inuse x alloc 2 mem 3\n", &s), -EBADMSG);
 }
 
+static void test_sockstat6(void **state _unused_)
+{
+    struct mpp_signals s = {.inuse = 12};
+
+    mpp_add_sockstat6("TCP6: inuse 8000\nUDP6: inuse 5\n", &s);
+    assert_int_equal(s.inuse, 8012);
+    mpp_add_sockstat6("UDP6: inuse 5\n", &s);
+    mpp_add_sockstat6("TCP6: inuse x\n", &s);
+    assert_int_equal(s.inuse, 8012);
+}
+
 static void test_tcp_mem(void **state _unused_)
 {
     struct mpp_signals s = {.mem = 0};
@@ -122,9 +133,9 @@ static void test_rules(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sockstat), cmocka_unit_test(test_tcp_mem),
-        cmocka_unit_test(test_netstat),  cmocka_unit_test(test_decode),
-        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_sockstat), cmocka_unit_test(test_sockstat6),
+        cmocka_unit_test(test_tcp_mem),  cmocka_unit_test(test_netstat),
+        cmocka_unit_test(test_decode),   cmocka_unit_test(test_rules),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,6 +38,7 @@ struct mpp_interface {
 struct mpp_settings {
     bool client;      /* role of portward.conf: off unless somebody enables it */
     uint8_t gate_max; /* of portward.conf */
+    bool by_diag;     /* pruner of portward.conf: connections are ended by sock_diag */
     enum mpp_switch on[MPP_FAMILIES], profiles;
     struct mpp_ranges exempt[MPP_FAMILIES];
     struct mpp_interface interfaces[MPP_INTERFACES_MAX];

@@ -31,6 +31,7 @@ struct mpp_rules {
     uint64_t exempt[2][MPP_PORT_WORDS]; /* bit = local port, by enum mpp_family */
     uint16_t keep[MPP_KEEP_PORTS];      /* failsafe ports: never ended, never gated; 0 = unused */
     unsigned gate_max;                  /* highest level of the gate, 0-4; 3 if nothing is said */
+    bool by_diag; /* sock_diag ends connections, whatever else the kernel has */
 };
 
 /* --- events --- */
