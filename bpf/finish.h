@@ -4,6 +4,7 @@
  * writes a map. A program turns "dropped" into the number that its hook understands. */
 #pragma once
 #include "log.h"
+#include "scan_count.h"
 
 /* The tag in skb->tc_index. A right secret with no bit: seen at a port, judged by nobody. The
  * inverted secret marks a packet that was judged on *egress* of a stacked device, so that the
@@ -82,6 +83,7 @@ static __always_inline bool pw_finish(struct pw_ctx *ctx, const struct img_heade
         pw_stat(ctx, egress, v->reason & (PW_STAT_MAX - 1));
     else if (v->kind != PW_QUIET)
         pw_stat(ctx, egress, v->kind == PW_EXEMPT ? PW_STAT_EXEMPT_ND : PW_STAT_PASSED);
+    pw_scan(ctx, p, meta, v);
     if (pw_is_logged(v) && pw_may_log(v, (const void *)(h + IMG_LOG_LINE)))
         pw_log(ctx, p, v, (__u32)h->generation, pw_log_flags(meta, v));
     return v->block;

@@ -13,6 +13,7 @@
 
 #include "mpp_maps.h"
 #include "mpp_score.h"
+#include "scan_maps.h"
 
 /* Filled in before loading. */
 const volatile __u64 mpp_netns; /* cookie: other namespaces below the cgroup are not ours */
@@ -107,8 +108,10 @@ static __always_inline void mpp_stamp_new(struct bpf_sock_ops *ops, struct mpp_s
     s->generation = r->generation;
     s->flags = mpp_flags_now(r, ipv6, (__u16)ops->local_port, ifindex);
     mpp_count_n(MPP_N_STAMPED, 1);
-    if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB)
+    if (ops->op == BPF_SOCK_OPS_PASSIVE_ESTABLISHED_CB) {
         mpp_prove(ipv6, mpp_source_of(ipv6, peer), ifindex, s->born_ns);
+        scan_prove(mpp_source_of(ipv6, peer), s->born_ns);
+    }
 }
 
 SEC("sockops")

@@ -19,6 +19,9 @@ enum {
     MPP_MAP_SYN_RATE,
     MPP_MAP_DROPS,
     MPP_MAP_COUNTS,
+    MPP_MAP_SCAN_CONTROL,
+    MPP_MAP_SCAN_SPOOFABLE, /* of bpf/scan.h: handshakes prove sources there, too */
+    MPP_MAP_SCAN_PROVEN,
     _MPP_MAP_MAX,
 };
 

@@ -11,6 +11,7 @@
  *   pw_vlan_id(ctx)              of the tag that the device took off, 0 = none
  *   pw_segments(ctx)             packets it will be on the wire, at least 1
  *   pw_length(ctx)               bytes
+ *   pw_is_for_one(ctx)           sent to this host, not to a group, as far as the frame says
  *   pw_clock_ns()                monotonic, as coarse as the program type allows
  * A program includes exactly one reader, before parse.h. */
 #pragma once

@@ -3,6 +3,7 @@
  * bpf/classify.bpf.c before everything that parses. */
 #pragma once
 #include <linux/bpf.h>
+#include <linux/if_packet.h>
 
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
@@ -76,4 +77,10 @@ static __always_inline __u32 pw_length(const struct pw_ctx *ctx)
 static __always_inline __u64 pw_clock_ns(void)
 {
     return bpf_ktime_get_coarse_ns();
+}
+
+/* The frame was sent to this host, not to a group. */
+static __always_inline bool pw_is_for_one(const struct pw_ctx *ctx)
+{
+    return ctx->pkt_type == PACKET_HOST;
 }

@@ -10,7 +10,7 @@ demo='iproute2 util-linux python3 iputils-ping procps'
 test='samba-ad-provision libclang-rt-14-dev libasan8 libubsan1 clang-format-14 pmccabe shellcheck mandoc
 git curl nftables nmap dnsmasq-base bind9-dnsutils python3-jsonschema zsh fish
 rpcbind nfs-common nfs-kernel-server samba smbclient nginx iperf3'
-bench='nftables'
+bench='nftables nmap'
 
 want=
 for set in "$@"; do

@@ -20,8 +20,9 @@
 enum {
     RECONCILE_US = 500000, /* datapath.h */
     LOG_POLL_US = 200000,  /* the ring holds what comes in that time twice over */
-    RESYNC_EVERY = 60,     /* reconciliations: 30 s, datapath.h */
-    SWEEP_EVERY = 10,      /* of the same timer: 5 s */
+    LOG_POLLS_PER_SECOND = 5,
+    RESYNC_EVERY = 60, /* reconciliations: 30 s, datapath.h */
+    SWEEP_EVERY = 10,  /* of the same timer: 5 s */
     EXPIRY_ACCURACY_US = 1000,
     STOP_TIMEOUT_US = 20000000, /* a generation takes some 10 ms, 0.6 s at worst seen */
 };
@@ -141,7 +142,9 @@ static int on_reconcile(sd_event_source *s, uint64_t usec _unused_, void *userda
 
 static int on_log(sd_event_source *s, uint64_t usec _unused_, void *userdata)
 {
-    droplog_poll(userdata);
+    struct agent *a = userdata;
+    droplog_poll(a);
+    scanwatch_poll(a, a->droplog.polls % LOG_POLLS_PER_SECOND == 0);
     confine_events(userdata);
     int err = sd_event_source_set_time_relative(s, LOG_POLL_US);
     return err < 0 ? err : sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
@@ -254,6 +257,8 @@ static int add_sources(struct agent *a)
         err = add_timers(a);
     if (err >= 0)
         err = pressure_start(a);
+    if (err >= 0)
+        reach_pin_iterators(a);
     return err >= 0 ? add_signals(a) : err;
 }
 
@@ -364,6 +369,12 @@ static int run_until_ended(struct agent *a, struct diag *d)
     return a->end_err;
 }
 
+static void log_apply(struct agent *a)
+{
+    scanwatch_apply(a);
+    droplog_apply(a);
+}
+
 int agent_start(struct agent *a, struct diag *d)
 {
     int err = block_signals();
@@ -382,6 +393,8 @@ int agent_start(struct agent *a, struct diag *d)
     err = run_until_ended(a, d);
     if (err == 0)
         err = confine_open(a, d);
+    if (err == 0)
+        log_apply(a);
     if (err == 0) {
         agent_look_for_host_change(a);
         pressure_look_for_ifaces(a); /* their categories are known only now */
@@ -447,6 +460,7 @@ struct agent *agent_free(struct agent *a)
     for (size_t i = 0; i < _SOURCE_MAX; i++)
         sd_event_source_disable_unref(a->sources[i]);
     pressure_stop(a);
+    droplog_done(a);
     counter_index_done(&a->counter_index);
     confine_done(&a->confine);
     desired_free(a->in_force);

@@ -347,6 +347,8 @@ static void succeed(struct agent *a, struct job *j)
     if (j->kind == JOB_RELOAD || j->settings_changed) {
         a->file_config = j->config;
         a->config = j->effective;
+        scanwatch_apply(a);
+        droplog_apply(a);
         confine_changed(a, j);
     }
     pressure_committed(a, j);

@@ -94,6 +94,18 @@ static void set_mpp_pruner(struct agent_config *c, int v)
 {
     c->mpp.by_diag = v == 1;
 }
+static void set_journal(struct agent_config *c, int v)
+{
+    c->log.no_journal = v == 1;
+}
+static void set_scan_detect(struct agent_config *c, int v)
+{
+    c->scan.off = v == 1;
+}
+static void set_scan_block_proven(struct agent_config *c, int v)
+{
+    c->scan.block_unproven = v == 1;
+}
 static void set_lost_on_stop(struct agent_config *c, int v)
 {
     c->lost_on_stop = v == 1;
@@ -116,6 +128,17 @@ static const struct key {
     {"dynamic", "lost-on-stop", "no|yes", set_lost_on_stop, "no"},
     {"log", "rate", NULL, NULL, "10"},
     {"log", "total-rate", NULL, NULL, "1000"},
+    {"log", "journal", "on|off", set_journal, "on"},
+    {"log", "json-file", NULL, NULL, ""},
+    {"log", "pfirewall-file", NULL, NULL, ""},
+    {"log", "max-size", NULL, NULL, "4096"},
+    {"scan", "detect", "on|off", set_scan_detect, "on"},
+    {"scan", "fast", NULL, NULL, "15"},
+    {"scan", "slow", NULL, NULL, "30"},
+    {"scan", "sweep", NULL, NULL, "15"},
+    {"scan", "ignore", NULL, NULL, ""},
+    {"scan", "block", NULL, NULL, "off"},
+    {"scan", "block-proven", "yes|no", set_scan_block_proven, "yes"},
     {"mpp", "role", "server|client", set_mpp_role, "server"},
     {"mpp", "gate-max", "0|1|2|3|4", set_mpp_gate, "3"},
     {"mpp", "pruner", "auto|sock-diag", set_mpp_pruner, "auto"},
@@ -146,7 +169,7 @@ _Static_assert(HOOK_AUTO == 0 && HOOK_TCX == 1 && HOOK_CLSACT == 2, "order of th
 enum { N_KEYS = ARRAY_SIZE(keys) };
 
 /* Sections of architecture.md 4 that belong to later versions. */
-static const char later_sections[] = "boot|scan|domain|compat|console";
+static const char later_sections[] = "boot|domain|compat|console";
 
 static const char profiles_section[] = "profiles", rpc_section[] = "rpc";
 
@@ -247,6 +270,14 @@ static int set_text(const struct parser *p, const struct key *k, const char *val
         return set_rpc(p, name, value);
     if (strcmp(name, "wins") == 0)
         return set_wins(p, value);
+    struct diag why = {0};
+    int known = strcmp(k->section, "scan") == 0  ? config_scan(&p->c->scan, name, value, &why)
+                : strcmp(k->section, "log") == 0 ? config_log(&p->c->log, name, value, &why)
+                                                 : -ENOENT;
+    if (known == -EINVAL)
+        known = bad_value(p, name, value, why.hint);
+    if (known != -ENOENT)
+        return known;
     return strcmp(name, "failsafe") == 0 ? set_failsafe(p, value) : set_log_rate(p, name, value);
 }
 
@@ -419,8 +450,8 @@ static int open_section(const struct parser *p, char *line, char section[32])
     if (!section_is_known(name)) {
         int err = refuse(p, DIAG_UNKNOWN_WORD, "unknown section [%.64s]", name);
         diag_hint(p->d,
-                  "sections are [filter], [safety], [dynamic], [profiles], [log], [mpp], [rpc] "
-                  "and [datapath]");
+                  "sections are [filter], [safety], [dynamic], [profiles], [log], [scan], [mpp], "
+                  "[rpc] and [datapath]");
         return err;
     }
     (void)snprintf(section, 32, "%s", name); /* known names are shorter */
@@ -455,6 +486,8 @@ void agent_config_init(struct agent_config *c)
     *c = (struct agent_config){0};
     filter_settings_init(&c->filter);
     mpp_settings_init(&c->mpp);
+    log_settings_init(&c->log);
+    scan_settings_init(&c->scan);
     c->hook = HOOK_AUTO;
     c->guard = true;
 }

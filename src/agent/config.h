@@ -4,11 +4,12 @@
 #pragma once
 #include "agent/agent.h"
 #include "base/limits.h"
+#include "config_log.h"
 #include "keywords.h"
 #include "model/mpp.h"
 #include "model/settings.h"
 
-enum { CONFIG_KEYS = 33, CONFIG_RPC_KEYS = 11, CONFIG_RPC_BYTES = 1024 };
+enum { CONFIG_KEYS = 44, CONFIG_RPC_KEYS = 11, CONFIG_RPC_BYTES = 1024 };
 /* Where the value of a key was read, and its text. */
 struct config_origin {
     char file[256];
@@ -30,6 +31,8 @@ struct agent_config {
     enum hook_mode hook;
     bool guard;
     bool lost_on_stop;
+    struct log_settings log;
+    struct scan_settings scan;
     struct address_list wins; /* what the address `wins` stands for */
     /* [rpc], as it is written: confine.c makes one configuration of it, which may be invalid. */
     char rpc[CONFIG_RPC_KEYS][CONFIG_RPC_BYTES];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* agent/connections.c: how many established TCP connections of this host a change would stall.
- * Called by preview.c. One dump of the sockets of this network namespace for each family
- * (sock_diag(7)), judged by the deciders of both states; nothing is sent to the network, nothing
- * is kept. */
+ * Called by preview.c; and by scanblock.c, whether there is one with a source. One dump of the
+ * sockets of this network namespace for each family (sock_diag(7)), judged by the deciders of both
+ * states; nothing is sent to the network, nothing is kept. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -101,7 +101,26 @@ static int on_socket(const struct nlmsghdr *nlh, void *data)
     return MNL_CB_OK;
 }
 
-static int dump(struct mnl_socket *s, uint8_t family, struct count *c)
+struct with {
+    enum family family;
+    struct ip prefix;
+    unsigned len;
+    bool found;
+};
+
+static int on_peer(const struct nlmsghdr *nlh, void *data)
+{
+    struct with *w = data;
+    struct ends e;
+    if (mnl_nlmsg_get_payload_len(nlh) < sizeof(struct inet_diag_msg))
+        return MNL_CB_OK;
+    read_ends(mnl_nlmsg_get_payload(nlh), &e);
+    if (e.family == w->family && ip_eq(ip_and(e.peer, ip_mask(w->family, w->len)), w->prefix))
+        w->found = true;
+    return MNL_CB_OK;
+}
+
+static int dump(struct mnl_socket *s, uint8_t family, mnl_cb_t fn, void *ctx)
 {
     _cleanup_free_ char *buffer = malloc(BUFFER_BYTES);
     if (!buffer)
@@ -120,7 +139,7 @@ static int dump(struct mnl_socket *s, uint8_t family, struct count *c)
         ssize_t n = mnl_socket_recvfrom(s, buffer, BUFFER_BYTES);
         if (n < 0)
             return -errno;
-        more = mnl_cb_run(buffer, (size_t)n, family, mnl_socket_get_portid(s), on_socket, c);
+        more = mnl_cb_run(buffer, (size_t)n, family, mnl_socket_get_portid(s), fn, ctx);
         if (more < 0)
             return -errno;
     }
@@ -132,11 +151,26 @@ static int dump_all(struct count *c)
     struct mnl_socket *s = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
     if (!s)
         return -errno;
-    int err = mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : dump(s, AF_INET, c);
+    int err =
+        mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : dump(s, AF_INET, on_socket, c);
     if (err == 0)
-        err = dump(s, AF_INET6, c);
+        err = dump(s, AF_INET6, on_socket, c);
     mnl_socket_close(s);
     return err;
+}
+
+int connections_with(enum family family, struct ip prefix, unsigned len)
+{
+    struct with w = {.family = family, .prefix = prefix, .len = len};
+    struct mnl_socket *s = mnl_socket_open2(NETLINK_SOCK_DIAG, SOCK_CLOEXEC);
+    if (!s)
+        return -errno;
+    int err =
+        mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) < 0 ? -errno : dump(s, AF_INET, on_peer, &w);
+    if (err == 0)
+        err = dump(s, AF_INET6, on_peer, &w);
+    mnl_socket_close(s);
+    return err < 0 ? err : w.found;
 }
 
 int connections_count(const struct effective *before, const struct effective *after,

@@ -18,6 +18,7 @@
 #include "negotiation.h"
 #include "resolver.h"
 #include "runstate.h"
+#include "scanwatch.h"
 #include "snapshot.h"
 
 struct dynamic_index;
@@ -139,6 +140,7 @@ struct agent {
     struct resolver resolver;
     struct counter_index counter_index;
     struct droplog droplog;
+    struct scan_watch scans;
     struct confine confine;
     struct flow_counts flow_counts; /* at the last sweep */
     bool sweep_failed;
@@ -307,6 +309,8 @@ _must_check_ int view_stored(const struct filter *f, enum layer layer, const cha
 _must_check_ int filters_add(struct agent_filters *l, struct agent_filter *f); /* takes *f over */
 /* "d17", "s12"; buffer of agent_filter.id. */
 void filter_id(const struct filter *f, enum layer layer, char id[16]);
+/* reach.c: leaves the iterators over sockets pinned; without it others only are slower. */
+void reach_pin_iterators(struct agent *a);
 _must_check_ int derived_filters(struct agent *a, struct agent_filters *l);
 /* Appends f as an entry of tier that nobody wrote. */
 _must_check_ int derived_add(const struct filter *f, enum tier tier, const char *rule,
@@ -337,6 +341,9 @@ void preview_exceptions(struct agent *a, const struct desired *x, size_t index, 
 /* connections.c: established TCP connections that pass before and not after; -1 = not known. */
 _must_check_ int connections_count(const struct effective *before, const struct effective *after,
                                    uint64_t now_ns, int64_t *ret);
+
+/* 1 if an established one has its other end in a prefix, 0 if none has. */
+_must_check_ int connections_with(enum family family, struct ip prefix, unsigned len);
 
 /* route.c: source address and interface that the kernel takes to reach a peer. */
 struct route_answer {

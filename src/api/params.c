@@ -50,6 +50,7 @@ static const struct {
     [PARAM_ID] = {"id", TYPE_STRING, 0},
     [PARAM_IDS] = {"ids", TYPE_FLAG, 0},
     [PARAM_KEEP_HOLDERS] = {"keep_holders", TYPE_FLAG, 0},
+    [PARAM_AFTER] = {"after", TYPE_NUMBER, INT64_MAX},
 };
 
 const char *param_name(enum param p)

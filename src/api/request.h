@@ -41,6 +41,7 @@ enum param {
     PARAM_ID,
     PARAM_IDS,
     PARAM_KEEP_HOLDERS,
+    PARAM_AFTER,
     _PARAM_MAX,
 };
 _Static_assert(_PARAM_MAX <= 32, "a bit for each");
@@ -202,11 +203,15 @@ int handle_mpp(struct request *r);
 int handle_mpp_change(struct request *r);
 int handle_mpp_ranking(struct request *r);
 int handle_mpp_records(struct request *r);
+int handle_log(struct request *r);
+int handle_metrics(struct request *r);
 int handle_state(struct request *r);
 int handle_library(struct request *r);
 int handle_settings(struct request *r);
 int handle_rpc(struct request *r);
 int handle_host(struct request *r);
+int handle_sockets(struct request *r);
+int handle_reach(struct request *r);
 int handle_session_get(struct request *r);
 int handle_session_put(struct request *r);
 int handle_stop(struct request *r);

@@ -26,6 +26,21 @@ static int reset(struct cli *c)
     return 0;
 }
 
+/* Everything that is counted, for a collector. */
+static int put_metrics(struct cli *c, const char *policy)
+{
+    _cleanup_json_ json_t *doc = NULL;
+
+    if (policy)
+        return cli_fail_usage(c, "portward counters --prometheus",
+                              "--prometheus shows everything, not one policy");
+    int code = cli_ask(c, "GET", "/v1/metrics", NULL, &doc);
+    if (code || c->json)
+        return code;
+    (void)fputs(cli_str(cli_data(doc), "text"), c->env->out); /* errors are looked at at the end */
+    return 0;
+}
+
 static void add_number(struct cli_table *t, const json_t *f, const char *key)
 {
     int64_t v = cli_int(f, key, -1);
@@ -58,6 +73,8 @@ int cmd_counters(struct cli *c)
         if (c->args.given[for_reset[k]])
             return cli_fail_usage(c, NULL, "option '--%s' is for --reset",
                                   cli_option(for_reset[k])->name);
+    if (c->args.given[OPT_PROMETHEUS])
+        return put_metrics(c, policy);
     (void)strbuf_add(&target, "/v1/counters"); /* sticky error, seen below */
     if (policy)
         (void)api_target_add_query(&target, "policy", policy);

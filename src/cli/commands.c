@@ -143,11 +143,26 @@ const struct cli_command cli_commands[] = {
 
     {"counters", "[--policy NAME] [--reset]", "packets and bytes per filter",
      "    portward counters\n"
-     "    portward counters --policy \"Block RPC Ports\"\n",
-     "Counters survive updates of a policy. --reset sets all of them to zero.\n",
+     "    portward counters --policy \"Block RPC Ports\"\n"
+     "    portward counters --prometheus\n",
+     "Counters survive updates of a policy. --reset sets all of them to zero.\n"
+     "--prometheus shows everything that is counted, for a collector.\n",
      OPTION_BIT(OPT_POLICY) | OPTION_BIT(OPT_RESET) | OPTION_BIT(OPT_REASON) |
          OPTION_BIT(OPT_IF_GENERATION) | OPTION_BIT(OPT_DRY_RUN) | OPTION_BIT(OPT_PROMETHEUS),
      0, 0, 0, cmd_counters},
+
+    {"log", "[-f] [-n N] [--since T] [FILTER]", "packets that were logged",
+     "    portward log -n 20\n"
+     "    portward log -f block in tcp from any to me port 445\n"
+     "    portward log --since 1h --format pfirewall\n"
+     "    portward log --pcap drops.pcap\n",
+     "The agent keeps the last 4096 lines; [log] in portward.conf names files. A\n"
+     "rate limits them, exact numbers are in 'counters'. FILTER shows what a\n"
+     "filter like it would have decided. --pcap has the first 64 bytes of each\n"
+     "packet.\n",
+     OPTION_BIT(OPT_FOLLOW) | OPTION_BIT(OPT_LIMIT) | OPTION_BIT(OPT_SINCE) | OPTION_BIT(OPT_MPP) |
+         OPTION_BIT(OPT_FORMAT) | OPTION_BIT(OPT_PCAP),
+     0, 0, -1, cmd_log},
 
     {"state list", "", "what 'keep state' remembers", "    portward state list\n",
      "Flows that were permitted with 'keep state', whose answers are let in, and\n"
@@ -161,6 +176,29 @@ const struct cli_command cli_commands[] = {
      "Flows with the address on either side, or all of them. The next packet that\n"
      "a filter permits with 'keep state' is remembered again.\n",
      0, CMD_MUTATES, 1, 1, cmd_state_delete},
+
+    {"sockets", "[--all] [--all-netns]", "what listens, whose it is, and who reaches it",
+     "    portward sockets\n"
+     "    portward sockets --all\n"
+     "    portward sockets --all-netns --json\n",
+     "TCP sockets that listen, UDP sockets that take datagrams from anybody, and\n"
+     "TCP sockets that have a port and do not listen ('reserved'). --all: also\n"
+     "connected, raw and packet sockets. POLICY is what the filters in force say\n"
+     "of the port. Without the right to look at the processes of others their\n"
+     "names are left out.\n",
+     OPTION_BIT(OPT_ALL) | OPTION_BIT(OPT_ALL_NETNS), CMD_OFFLINE, 0, 0, cmd_sockets},
+
+    {"audit", "[--all] [--full] [--no-probe] [--html FILE]",
+     "what can be reached, and why it differs from the policy",
+     "    portward audit\n"
+     "    portward audit --all\n"
+     "    portward audit --html report.html\n",
+     "Puts side by side what listens (L), what the policy allows (A), what rules\n"
+     "of others do, and what a probe reaches (R), which comes from a network\n"
+     "namespace of its own through the hooks that packets of the network meet.\n"
+     "Shows findings, with --all every port. Exit 6 if there are findings.\n",
+     OPTION_BIT(OPT_ALL) | OPTION_BIT(OPT_FULL) | OPTION_BIT(OPT_HTML) | OPTION_BIT(OPT_NO_PROBE),
+     0, 0, 0, cmd_audit},
 
     {"rpc range", "[PORTS|none] [--policy NAME --from SUBNET...]", "ports of confined RPC servers",
      "    portward rpc range\n"
@@ -198,6 +236,21 @@ const struct cli_command cli_commands[] = {
      "sockets. Exit 6 if an endpoint is outside of the range, nobody listens, or\n"
      "who reaches a mapper does not reach it.\n",
      OPTION_BIT(OPT_ONC) | OPTION_BIT(OPT_DCE), CMD_OFFLINE, 0, 1, cmd_rpc_dump},
+
+    {"scan", "HOST [-p PORTS] [--udp|--connect] [--with-agent COMMAND]",
+     "which ports of a host answer",
+     "    portward scan 192.0.2.10\n"
+     "    portward scan 192.0.2.10 --udp --ports 53,123,161\n"
+     "    portward scan 192.0.2.10 --with-agent 'ssh web01 portward scan --listen'\n",
+     "For hosts of your own: one host, unless --hosts N says how many are named;\n"
+     "the plan is on stderr before the first packet. Other hosts than this one get\n"
+     "at most 2000 probes a second, unless --rate says so. A silent TCP port is\n"
+     "filtered, a silent UDP port unknown; with --with-agent the target says what\n"
+     "arrived, and who dropped it. --from NETNS scans from another namespace.\n",
+     OPTION_BIT(OPT_PORTS) | OPTION_BIT(OPT_UDP) | OPTION_BIT(OPT_CONNECT) |
+         OPTION_BIT(OPT_WITH_AGENT) | OPTION_BIT(OPT_LISTEN) | OPTION_BIT(OPT_FROM) |
+         OPTION_BIT(OPT_RATE) | OPTION_BIT(OPT_HOSTS) | OPTION_BIT(OPT_ALL_ADDRESSES),
+     0, 0, -1, cmd_scan},
 
     {"mpp status", "", "memory pressure protection: settings and state",
      "    portward mpp status\n"
@@ -289,10 +342,10 @@ const struct cli_command cli_commands[] = {
      "    portward compat --paste < line.txt\n"
      "    portward compat --batch block.cmd --dry-run\n",
      "TOOL is ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate, rpccfg,\n"
-     "rpcdump or reg, in any case, with or without .exe. Output and exit status\n"
-     "are those of the tool: man portward-compat. --explain and --strict may stand\n"
-     "right behind TOOL; --explain prints the commands of portward that do the\n"
-     "same, and changes nothing. A batch file is one change.\n",
+     "rpcdump, netstat, spp or reg, in any case, with or without .exe. Output and\n"
+     "exit status are those of the tool: man portward-compat. --explain and\n"
+     "--strict may stand right behind TOOL; --explain prints the commands of\n"
+     "portward that do the same, and changes nothing. A batch file is one change.\n",
      OPTION_BIT(OPT_STRICT) | OPTION_BIT(OPT_PASTE) | OPTION_BIT(OPT_RUN) | OPTION_BIT(OPT_BATCH) |
          OPTION_BIT(OPT_ENCODING) | OPTION_BIT(OPT_REASON) | OPTION_BIT(OPT_DRY_RUN),
      CMD_FOREIGN, 0, -1, cmd_dialect_compat},

@@ -13,6 +13,7 @@
 #include "cli/rpctable.h"
 #include "front.h"
 #include "host_pins.h"
+#include "sockets/sockets.h"
 
 static int take_filter(const json_t *f, struct tool_filter *ret)
 {
@@ -83,6 +84,11 @@ static int host_pin_list(void *ctx, struct diag *d, struct tool_pin **ret, size_
 {
     const struct agent_source *s = ctx;
     return host_pins(s->front->env->pin_root, d, ret, ret_n);
+}
+
+static int host_sockets(void *ctx _unused_, struct diag *d, struct sockets *ret)
+{
+    return sockets_read(SOCKETS_WAITING | SOCKETS_CONNECTED | SOCKETS_HOLDERS, NULL, d, ret);
 }
 
 static int host_endpoints(void *ctx, const char *host, struct diag *d, struct cli_rpc_table *ret)
@@ -213,7 +219,7 @@ static bool host_confirm(void *ctx, const char *question, bool *ret_yes)
     return true;
 }
 
-void agent_host_init(struct agent_source *s, struct tool_host *ret)
+void agent_host_init(struct agent_source *s, bool may_show, struct tool_host *ret)
 {
     *ret = (struct tool_host){
         .ctx = s,
@@ -222,6 +228,9 @@ void agent_host_init(struct agent_source *s, struct tool_host *ret)
         .pins = host_pin_list,
         .ask = host_ask,
         .endpoints = host_endpoints,
+        .scan = agent_scan,
+        .show = may_show ? agent_show : NULL,
+        .sockets = host_sockets,
         .session_get = host_session_get,
         .session_set = host_session_set,
         .read_file = host_read_file,

@@ -39,7 +39,10 @@ struct agent_source { /* ctx of both */
 };
 void agent_source_done(struct agent_source *s);
 void agent_source_init(struct agent_source *s, const struct front *f, struct catalog_source *ret);
-void agent_host_init(struct agent_source *s, struct tool_host *ret);
+int agent_scan(void *ctx, struct tool_scan *s, struct diag *d); /* agent_scan.c */
+void agent_show(void *ctx, struct strbuf *out);
+/* may_show: the command is alone, nothing else prints or changes before it. */
+void agent_host_init(struct agent_source *s, bool may_show, struct tool_host *ret);
 
 /* --- the difference (commit.c, native.c) --- */
 /* Array of OPs for POST /v1/batch, empty if nothing changed. */

@@ -3,7 +3,8 @@
  * Called by cmd_compat.c and cmd_import.c. Reads, lets the tools work on a catalog, and sends the
  * difference with the number of the state that was read; if another change came in between,
  * everything is done again. Invariant: nothing is printed before the change is made, and nothing
- * was changed if a command was refused. */
+ * was changed if a command was refused; only a single command that changes nothing (spp) shows
+ * what it finds as it goes. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,7 +95,7 @@ static int attempt_begin(struct attempt *a, struct diag *d)
     if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
         return diag_errno(d, EIO, "cannot get random bytes");
     agent_source_init(&a->ctx, a->front, &a->source);
-    agent_host_init(&a->ctx, &a->host);
+    agent_host_init(&a->ctx, !a->front->json && a->reading->commands.n == 1, &a->host);
     catalog_init(&a->catalog, &a->source, seed);
     tool_run_init(&a->tool, &a->catalog, &a->host);
     a->tool.explain = a->front->explain;

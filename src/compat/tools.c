@@ -19,6 +19,8 @@ const struct tool_entry tool_entries[] = {
     {"reg", PERSONA_2003, tool_reg, true, tool_reg_help},
     {"rpccfg", PERSONA_2003, tool_rpccfg, false, tool_rpccfg_help},
     {"rpcdump", PERSONA_2003, tool_rpcdump, false, tool_rpcdump_help},
+    {"netstat", PERSONA_2003, tool_netstat, true, tool_netstat_help},
+    {"spp", PERSONA_2000, tool_spp, false, tool_spp_help},
 };
 const size_t tool_n_entries = ARRAY_SIZE(tool_entries);
 

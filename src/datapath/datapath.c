@@ -28,7 +28,9 @@ const char *hook_mode_name(enum hook_mode m)
 
 int datapath_mpp_map(const struct datapath *dp, unsigned index)
 {
-    _Static_assert(MAP_MPP_COUNTS - MAP_MPP_CONTROL == MPP_MAP_COUNTS, "one order");
+    _Static_assert(MAP_MPP_COUNTS - MAP_MPP_CONTROL == MPP_MAP_COUNTS &&
+                       MAP_SCAN_PROVEN - MAP_MPP_CONTROL == MPP_MAP_SCAN_PROVEN,
+                   "one order");
     return index < _MPP_MAP_MAX ? dp->set.progs.map[MAP_MPP_CONTROL + index] : -1;
 }
 
@@ -42,6 +44,7 @@ static void release(struct datapath *dp)
 {
     dp->worker = worker_free(dp->worker);
     log_close(dp);
+    scan_close(dp);
     dp->rtnl = rtnl_close(dp->rtnl);
     localexact_close(&dp->exact);
     dp->attach = attach_free(dp->attach);

@@ -17,6 +17,7 @@ enum install { INSTALL_NONE, INSTALL_CANDIDATE, INSTALL_FLIPPING };
 enum { JOB_CANDIDATE, JOB_FLIP }; /* worker_job.kind */
 
 struct log;
+struct scan;
 
 /* The active image in our memory, kept by inplace.c. */
 struct mapped_image {
@@ -31,7 +32,8 @@ struct datapath {
     struct set set;
     bool waits_beside; /* SET_BESIDE that has not taken its place yet */
     struct counters counters;
-    struct log *log; /* NULL until it is read */
+    struct log *log;   /* NULL until it is read */
+    struct scan *scan; /* NULL until it is read */
     struct worker *worker;
     struct attach *attach;
     bool attaching; /* datapath_attach_all() was called: new interfaces are attached */
@@ -77,6 +79,9 @@ void inplace_forget(struct datapath *dp);
 void log_close(struct datapath *dp);
 /* Another filter has this counter id from now on. */
 _must_check_ int log_forget(struct datapath *dp, uint32_t counter_id);
+
+/* --- scan.c --- */
+void scan_close(struct datapath *dp);
 
 /* --- generations.c --- */
 /* The new set takes the place of the one that is in force. */

@@ -17,6 +17,8 @@ struct log {
     struct ring_buffer *ring;
     struct pw_bucket *buckets; /* PW_BUCKETS, mapped */
     size_t buckets_bytes;
+    uint64_t
+        *told; /* of each bucket, what datapath_log_suppressed() has said; NULL = nothing yet */
     /* of the reading that runs */
     unsigned left, n;
     datapath_log_fn *fn;
@@ -57,6 +59,7 @@ static void log_freep(struct log **pl)
     if (l->buckets)
         munmap(l->buckets, l->buckets_bytes);
     ring_buffer__free(l->ring); /* NULL is fine */
+    free(l->told);
     free(l);
 }
 
@@ -122,6 +125,37 @@ int datapath_log_stats(struct datapath *dp, struct log_stats *ret)
         suppressed += __atomic_load_n(&dp->log->buckets[i].suppressed, __ATOMIC_RELAXED);
     *ret = (struct log_stats){
         .written = sum[PW_LOG_WRITTEN], .suppressed = suppressed, .lost = sum[PW_LOG_LOST]};
+    return 0;
+}
+
+static uint64_t suppressed_by(const struct log *l, unsigned bucket)
+{
+    return __atomic_load_n(&l->buckets[bucket].suppressed, __ATOMIC_RELAXED);
+}
+
+int datapath_log_suppressed(struct datapath *dp, datapath_suppressed_fn *fn, void *ctx)
+{
+    int r = log_open(dp);
+
+    if (r < 0)
+        return r;
+    struct log *l = dp->log;
+    bool first = !l->told;
+    if (first)
+        l->told = calloc(PW_BUCKETS, sizeof(*l->told));
+    if (!l->told)
+        return -ENOMEM;
+    for (unsigned i = PW_BUCKET_REASONS; i < PW_BUCKETS; i++) {
+        uint64_t now = suppressed_by(l, i), more = now - l->told[i];
+
+        l->told[i] = now;
+        if (!more || first)
+            continue;
+        if (i >= PW_BUCKET_FILTERS)
+            fn(ctx, i - PW_BUCKET_FILTERS, DROP_NONE, more);
+        else
+            fn(ctx, COUNTER_NONE, (enum drop_reason)(i - PW_BUCKET_REASONS), more);
+    }
     return 0;
 }
 

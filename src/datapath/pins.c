@@ -278,8 +278,8 @@ static int remove_link(const char *path, const char *name, void *u)
 
 int pins_remove(struct pins *p)
 {
-    static const char *const subs[] = {"link", "next/map", "next/prog", "next", "prog",
-                                       "map",  "rpc/link", "rpc/map",   "rpc",  "mpp"};
+    static const char *const subs[] = {"link",     "next/map", "next/prog", "next", "prog", "map",
+                                       "rpc/link", "rpc/map",  "rpc",       "mpp",  "iter"};
     int error = for_each(p, "link", remove_link, NULL);
 
     /* those of src/rpc have no lock of their own: they go with the directory */

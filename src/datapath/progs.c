@@ -17,6 +17,7 @@
 #include "image.h"
 #include "mpp.h"
 #include "record.h"
+#include "scan.h"
 
 #include "classify.skel.h"
 
@@ -53,6 +54,12 @@ static const char *const map_names[_MAP_MAX] = {
     [MAP_MPP_SYN_RATE] = "mpp_syn_rate",
     [MAP_MPP_DROPS] = "mpp_drops",
     [MAP_MPP_COUNTS] = "mpp_counts",
+    [MAP_SCAN_SPOOFABLE] = "scan_spoofable",
+    [MAP_SCAN_PROVEN] = "scan_proven",
+    [MAP_SCAN_CONTROL] = "scan_control",
+    [MAP_SCAN_ACTIVE] = "scan_active",
+    [MAP_SCAN_RING] = "scan_ring",
+    [MAP_SCAN_COUNTS] = "scan_counts",
 };
 static const char *const prog_names[_PROG_MAX] = {
     [PROG_IN] = "pw_in",          [PROG_OUT] = "pw_out",          [PROG_TEST] = "pw_test",
@@ -226,6 +233,12 @@ static const struct {
     [MAP_MPP_SYN_RATE] = {BPF_MAP_TYPE_LRU_HASH, 8, sizeof(struct mpp_rate), MPP_SYN_RATE_MAX},
     [MAP_MPP_DROPS] = {BPF_MAP_TYPE_HASH, sizeof(struct mpp_drop_key), 8, MPP_DROPS_MAX},
     [MAP_MPP_COUNTS] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, _MPP_N_MAX},
+    [MAP_SCAN_SPOOFABLE] = {BPF_MAP_TYPE_ARRAY, 4, sizeof(struct scan_set), SCAN_SPOOFABLE_SETS},
+    [MAP_SCAN_PROVEN] = {BPF_MAP_TYPE_ARRAY, 4, sizeof(struct scan_set), SCAN_PROVEN_SETS},
+    [MAP_SCAN_CONTROL] = {BPF_MAP_TYPE_ARRAY, 4, sizeof(struct scan_control), 1},
+    [MAP_SCAN_ACTIVE] = {BPF_MAP_TYPE_HASH, 8, sizeof(struct scan_progress), SCAN_ACTIVE_MAX},
+    [MAP_SCAN_RING] = {BPF_MAP_TYPE_RINGBUF, 0, 0, SCAN_RING_BYTES},
+    [MAP_SCAN_COUNTS] = {BPF_MAP_TYPE_PERCPU_ARRAY, 4, 8, _SCAN_N_MAX},
 };
 
 bool progs_map_fits(int fd, unsigned map)

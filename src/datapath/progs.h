@@ -35,6 +35,12 @@ enum {
     MAP_MPP_SYN_RATE,
     MAP_MPP_DROPS,
     MAP_MPP_COUNTS,
+    MAP_SCAN_CONTROL, /* these three are shared as well */
+    MAP_SCAN_SPOOFABLE,
+    MAP_SCAN_PROVEN,
+    MAP_SCAN_ACTIVE,
+    MAP_SCAN_RING,
+    MAP_SCAN_COUNTS,
     _MAP_MAX
 };
 enum { PROG_IN, PROG_OUT, PROG_TEST, PROG_STATE, PROG_FORGET, _PROG_MAX };

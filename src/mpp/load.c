@@ -40,11 +40,18 @@ static void note(struct mpp_kern *k, const char *what, int err)
 static int reuse_shared(struct mpp_skel *s, const struct mpp_options *o)
 {
     struct bpf_map *const maps[_MPP_MAP_MAX] = {
-        [MPP_MAP_CONTROL] = s->maps.mpp_control,   [MPP_MAP_SETTINGS] = s->maps.mpp_settings,
-        [MPP_MAP_IFACES] = s->maps.mpp_ifaces,     [MPP_MAP_BANS] = s->maps.mpp_bans,
-        [MPP_MAP_NET_BANS] = s->maps.mpp_net_bans, [MPP_MAP_CONN_RATE] = s->maps.mpp_conn_rate,
-        [MPP_MAP_SYN_RATE] = s->maps.mpp_syn_rate, [MPP_MAP_DROPS] = s->maps.mpp_drops,
+        [MPP_MAP_CONTROL] = s->maps.mpp_control,
+        [MPP_MAP_SETTINGS] = s->maps.mpp_settings,
+        [MPP_MAP_IFACES] = s->maps.mpp_ifaces,
+        [MPP_MAP_BANS] = s->maps.mpp_bans,
+        [MPP_MAP_NET_BANS] = s->maps.mpp_net_bans,
+        [MPP_MAP_CONN_RATE] = s->maps.mpp_conn_rate,
+        [MPP_MAP_SYN_RATE] = s->maps.mpp_syn_rate,
+        [MPP_MAP_DROPS] = s->maps.mpp_drops,
         [MPP_MAP_COUNTS] = s->maps.mpp_counts,
+        [MPP_MAP_SCAN_CONTROL] = s->maps.scan_control,
+        [MPP_MAP_SCAN_SPOOFABLE] = s->maps.scan_spoofable,
+        [MPP_MAP_SCAN_PROVEN] = s->maps.scan_proven,
     };
     int r = 0;
 

@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # All benchmarks, as `make bench` runs them: tables on stdout, ratios within this run. A part that
 # cannot run here says SKIP and makes the exit code 77, unless another part failed.
-# Usage: run.sh BUILD_DIR [PART...]; parts: peers compile command dynamic classify mpp. Results of
+# Usage: run.sh BUILD_DIR [PART...]; parts: peers compile command dynamic classify mpp scan. Results of
 # `peers` are left in BUILD_DIR/bench.
 set -eu
 build=${1:?use: run.sh BUILD_DIR [PART...]}
 build=$(cd "$build" && pwd)
 shift
-[ $# -gt 0 ] || set -- peers compile command dynamic classify mpp
+[ $# -gt 0 ] || set -- peers compile command dynamic classify mpp scan
 here=$(dirname "$0")
 status=0
 peers=$(mktemp -d)
@@ -28,7 +28,7 @@ part() { # part TITLE COMMAND...
 
 for name in "$@"; do
     case $name in
-    peers | compile | command | dynamic | classify | mpp) ;;
+    peers | compile | command | dynamic | classify | mpp | scan) ;;
     *)
         echo "run.sh: no part '$name'" >&2
         exit 2
@@ -55,6 +55,9 @@ for name in "$@"; do
     dynamic)
         part 'dynamic: one filter over API and command line, and what it costs the agent' \
             "$here/bench-dynamic.py"
+        ;;
+    scan)
+        part 'scan: all TCP ports of a host, beside nmap' "$here/bench-scan.py"
         ;;
     classify)
         part 'classify: one packet through the ingress program' \

@@ -113,6 +113,8 @@ def successes(a):
     for options in ([], ["--all"], ["--layer", "dynamic"], ["--policy", "Block RPC Ports"]):
         a.ask("list", "list", *options, code=0, words=1)
     a.ask("counters", "counters", code=0, words=1)
+    a.ask("metrics", "counters", "--prometheus", code=0, words=1)
+    a.ask("log", "log", code=0, words=1)
     a.net.send_udp("C", C4, S4, 1434, 3)
     a.ask("rpc-show", "rpc", "range", code=0)
     a.ask("batch", "rpc", "range", "5001-5021", code=0)
@@ -120,6 +122,9 @@ def successes(a):
     a.ask("rpc-show", "rpc", "show", "--size", code=0)
     a.ask("rpc-dump", "rpc", "dump", code=0)
     a.ask("batch", "rpc", "range", "none", code=0)
+    a.ask("scan", "scan", S4, "-p", "22,80", code=0)
+    a.ask("scan", "scan", S4, "--udp", "-p", "1-200", code=0)
+    a.ask("error", "scan", code=2)
     for packet in ("in tcp from 10.1.1.7 to me port 135", "in tcp from 10.1.1.7 to me port 8",
                    "in udp from 10.1.1.7 to me port 1434", "in tcp from 10.1.2.7 to me port 77",
                    "in icmpv6 type 135 code 0 from fe80::1 to me", "out tcp from me to 10.1.1.7 port 1"):
@@ -128,6 +133,13 @@ def successes(a):
     a.ask("status", "status", words=1)
     a.ask("permit", "permit", "out", "udp", "to", C4, "port", "53", "keep", "state", code=0)
     a.net.send_udp("S", S4, C4, 53, 1)
+    listener = a.net.tcp_listen("S", "192.168.1.1", 22)
+    a.ask("sockets", "sockets", code=0, words=1)
+    a.ask("sockets", "sockets", "--all", "--all-netns", code=0, words=1)
+    a.api("sockets", "GET", "/v1/sockets?all=1")
+    a.ask("audit", "audit", words=1)
+    a.api("reach", "POST", "/v1/reach", {"items": ["tcp *4 22,135", "udp *6 1-65535"]})
+    listener.close()
     a.ask("flows", "state", "list", code=0, words=1)
     a.ask("flows-delete", "state", "delete", C4, "--dry-run", code=0, words=1)
     a.ask("flows-delete", "state", "delete", "all", code=0, words=1)
@@ -281,7 +293,8 @@ def without_agent(a, commands):
                "block": ["in", "udp", "port", "1"], "permit": ["in", "udp", "port", "1"],
                "explain": ["in", "udp", "from", "10.1.1.1", "to", "me", "port", "1"]}
     a.ask("rpc-dump", "rpc", "dump", code=0, directory="/nonexistent")  # says what it can
-    for verb in set(commands) - {"rpc dump"}:
+    a.ask("sockets", "sockets", code=0, words=1, directory="/nonexistent")  # verdicts are unknown
+    for verb in set(commands) - {"rpc dump", "scan", "sockets"}:
         a.ask("error", *verb.split(), *samples.get(verb, []), code=3, directory="/nonexistent",
               text=POLICY)
 

@@ -11,7 +11,8 @@ PORTWARD, ROOT = sys.argv[1], pathlib.Path(sys.argv[2])
 PAGES = {"ipsecpol": "portward-ipseccmd", "ipseccmd": "portward-ipseccmd",
          "netsh": "portward-netsh", "netdiag": "portward-netdiag", "net": "portward-netdiag",
          "secedit": "portward-netdiag", "gpupdate": "portward-netdiag", "reg": "portward-compat",
-         "rpccfg": "portward-rpc", "rpcdump": "portward-rpc"}
+         "rpccfg": "portward-rpc", "rpcdump": "portward-rpc", "netstat": "portward-audit",
+         "spp": "portward-scan"}
 # Tables in the sources: file, pattern of a name, tools, whether the help must have it as well.
 TABLES = (
     ("ipsec_switches.c", r'\[SW_\w+\] = \{"([^"]+)"', ("ipsecpol", "ipseccmd"), True),
@@ -21,6 +22,7 @@ TABLES = (
     ("secedit.c", r'^    \[SECEDIT_\w+\] = \{"([^"]+)", WIN', ("secedit",), False),
     ("rpccfg.c", r'\[RPCCFG_\w+\] = \{"([^"]+)", WIN', ("rpccfg",), True),
     ("rpcdump.c", r'\[RPCDUMP_\w+\] = \{"([^"]+)", WIN', ("rpcdump",), True),
+    ("netstat.c", r'\[NETSTAT_\w+\] = \{"([^"]+)", WIN', ("netstat",), True),
     ("gpupdate.c", r'^    \[GPUPDATE_\w+\] = \{"([^"]+)", WIN', ("gpupdate",), False),
 )
 SWITCH = re.compile(r"(?<![\w/.:\\-])([-/](?:\?|[A-Za-z0-9][A-Za-z0-9]*))(?![\w.\\/])")
@@ -67,7 +69,7 @@ def main():
             complain(f"{tool}: not named in its page")
     for file, pattern, tools, in_help in TABLES:
         names = re.findall(pattern, (ROOT / "src/compat" / file).read_text(), re.MULTILINE)
-        lead = "-" if file == "rpccfg.c" else "/"
+        lead = "-" if file in ("rpccfg.c", "netstat.c") else "/"
         names = [lead + name if "WIN" in pattern else name for name in names]
         if len(names) < 3:
             complain(f"{file}: only {len(names)} names found")

@@ -24,6 +24,9 @@
 #include <cmocka.h>
 
 #include "agent/events.h"
+#include "agent/log.h"
+#include "agent/metrics.h"
+#include "agent/reach.h"
 #include "api/server.h"
 #include "apiclient/client.h"
 #include "apiclient/document.h"
@@ -68,6 +71,52 @@ uint64_t agent_generation(const struct agent *a)
 {
     (void)a;
     return 42;
+}
+
+json_t *agent_log_entries(struct agent *a, uint64_t after, size_t max, uint64_t *ret_next,
+                          uint64_t *ret_lost)
+{
+    (void)a;
+    *ret_next = after + max;
+    *ret_lost = 0;
+    return json_array();
+}
+
+void agent_reach_done(struct agent_reach *r)
+{
+    free(r->v);
+}
+
+int agent_reach(struct agent *a, const char *const *items, size_t n, struct diag *d,
+                struct agent_reach *ret)
+{
+    (void)a;
+    (void)items;
+    (void)n;
+    (void)d;
+    *ret = (struct agent_reach){.complete = true};
+    return 0;
+}
+
+void agent_holders_pin(const struct agent *a, char *ret, size_t size)
+{
+    (void)a;
+    (void)snprintf(ret, size, "/nonexistent");
+}
+
+void agent_reach_decider(struct agent *a, const struct reach_piece *p, char ret_id[16],
+                         const char **ret_rule)
+{
+    (void)a;
+    (void)p;
+    ret_id[0] = '\0';
+    *ret_rule = NULL;
+}
+
+int agent_metrics(struct agent *a, struct strbuf *b)
+{
+    (void)a;
+    return strbuf_add(b, "portward_generation 42\n");
 }
 
 const char *agent_runtime_dir(const struct agent *a)

@@ -54,6 +54,11 @@ static struct {
     struct log_record record; /* that so often is in the ring */
     unsigned n_records;
     struct log_stats log;
+    uint64_t n_suppressed;      /* of counter 1, not told yet */
+    struct scan_begin scans[4]; /* that the next look finds */
+    unsigned n_scans;
+    struct scan_state scan_state;
+    struct scan_stats scan_stats;
     struct host host;
     struct iface iface;
     struct local_route routes[2];
@@ -202,6 +207,54 @@ int datapath_log_read(struct datapath *dp _unused_, unsigned max, datapath_log_f
 int datapath_log_stats(struct datapath *dp _unused_, struct log_stats *ret)
 {
     *ret = fake.log;
+    return 0;
+}
+/* No scans, no maps for them. */
+int datapath_scan_set(struct datapath *dp _unused_, const struct scan_limits *l _unused_)
+{
+    return 0;
+}
+int datapath_scan_widen(struct datapath *dp _unused_, bool wide _unused_)
+{
+    return 0;
+}
+int datapath_scan_read(struct datapath *dp _unused_, unsigned max _unused_, datapath_scan_fn *fn,
+                       void *ctx)
+{
+    for (unsigned i = 0; i < fake.n_scans; i++)
+        fn(ctx, &fake.scans[i]);
+    int n = (int)fake.n_scans;
+    fake.n_scans = 0;
+    return n;
+}
+int datapath_scan_state(struct datapath *dp _unused_, uint64_t source, struct scan_state *ret)
+{
+    if (fake.scan_state.source != source)
+        return -ENOENT;
+    *ret = fake.scan_state;
+    return 0;
+}
+int datapath_scan_list(struct datapath *dp _unused_, uint64_t *sources _unused_,
+                       size_t max _unused_)
+{
+    return 0;
+}
+int datapath_scan_end(struct datapath *dp _unused_, uint64_t source)
+{
+    if (fake.scan_state.source == source)
+        fake.scan_state.source = 0;
+    return 0;
+}
+int datapath_scan_stats(struct datapath *dp _unused_, struct scan_stats *ret)
+{
+    *ret = fake.scan_stats;
+    return 0;
+}
+int datapath_log_suppressed(struct datapath *dp _unused_, datapath_suppressed_fn *fn, void *ctx)
+{
+    if (fake.n_suppressed)
+        fn(ctx, 1, DROP_NONE, fake.n_suppressed);
+    fake.n_suppressed = 0;
     return 0;
 }
 void datapath_set_profiles(struct datapath *dp _unused_, const struct profile_patterns *l)

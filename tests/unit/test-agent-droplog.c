@@ -15,6 +15,7 @@
 
 static struct agent a;
 static struct desired desired;
+static struct filter_settings settings;
 static struct filter filters[3];
 static struct effective_filter effective[3];
 static int saved_stderr, pipe_fd[2];
@@ -25,6 +26,8 @@ static int setup(void **state _unused_)
     a = (struct agent){0};
     desired = (struct desired){0};
     fake.host = (struct host){.ifaces = &fake.iface, .n_ifaces = 1};
+    filter_settings_init(&settings);
+    fake.active.e = (struct effective){.settings = &settings, .host = &fake.host};
     fake.n_records = 0;
     fake.log = (struct log_stats){0};
     fake.record = (struct log_record){.counter_id = 1,
@@ -62,6 +65,7 @@ static int setup(void **state _unused_)
 
 static int teardown(void **state _unused_)
 {
+    droplog_done(&a);
     counter_index_done(&a.counter_index);
     counter_ids_free(a.ids);
     for (unsigned i = 0; i < ARRAY_SIZE(filters); i++)

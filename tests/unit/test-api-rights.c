@@ -76,15 +76,16 @@ static void test_group_file(void **state)
     assert_true(!g.has_admin && !g.has_read);
 }
 
-/* The right of each request follows from whether it changes something, by its method; explain
- * and the values that a caller keeps for himself are the POSTs that do not. */
+/* The right of each request follows from whether it changes something, by its method; explain,
+ * reach and the values that a caller keeps for himself are the POSTs that do not. */
 static void test_right_of_requests(void **state)
 {
     (void)state;
     for (size_t i = 0; i < api_n_routes; i++) {
         const struct route *route = &api_routes[i];
         bool reads = strcmp(route->method, "GET") == 0 || strcmp(route->path, "/v1/explain") == 0 ||
-                     strcmp(route->path, "/v1/session") == 0;
+                     strcmp(route->path, "/v1/session") == 0 ||
+                     strcmp(route->path, "/v1/reach") == 0;
 
         assert_int_equal(route->right, reads ? RIGHT_READ : RIGHT_CHANGE);
         assert_int_equal(!!(route->params & PARAM_BIT(PARAM_REASON)), !reads);

@@ -54,6 +54,36 @@ static void test_defaults(void **state _unused_)
     assert_false(c.lost_on_stop);
 }
 
+static void test_log_and_scan(void **state _unused_)
+{
+    struct agent_config c = parse_ok("");
+    assert_int_equal(c.log.max_kib, 4096);
+    assert_true(!c.log.no_journal && !*c.log.json_file && !*c.log.pfirewall_file);
+    assert_true(!c.scan.off && !c.scan.block_s && !c.scan.block_unproven);
+    assert_true(c.scan.fast == 15 && c.scan.slow == 30 && c.scan.sweep == 15);
+    c = parse_ok("[log]\njournal = off\njson-file = /var/log/x.json\npfirewall-file = /a\n"
+                 "max-size = 64\n[scan]\ndetect = off\nfast = 3\nslow = 100\nsweep = 60\n"
+                 "block = 1d\nblock-proven = no\nignore = 192.0.2.1, 2001:db8::/32 ,10.0.0.0/8\n");
+    assert_true(c.log.no_journal && c.log.max_kib == 64);
+    assert_string_equal(c.log.json_file, "/var/log/x.json");
+    assert_true(c.scan.off && c.scan.block_unproven && c.scan.block_s == 86400);
+    assert_true(c.scan.fast == 3 && c.scan.slow == 100 && c.scan.sweep == 60);
+    assert_int_equal(c.scan.n_ignore, 3);
+    assert_int_equal(c.scan.ignore[1].len, 32);
+    refused("[scan]\nfast = 2\n", DIAG_SYNTAX, "x.conf:2: value '2' does not fit 'fast'",
+            "3 to 100");
+    refused("[scan]\nblock = 10\n", DIAG_SYNTAX, "x.conf:2: value '10' does not fit 'block'",
+            "10s to 24h");
+    refused("[scan]\nignore = 10.0.0.1/8\n", DIAG_SYNTAX,
+            "x.conf:2: value '10.0.0.1/8' does not fit 'ignore'", "192.0.2.10");
+    refused("[scan]\nignore = 10.0.0.1,\n", DIAG_SYNTAX,
+            "x.conf:2: value '10.0.0.1,' does not fit 'ignore'", "192.0.2.10");
+    refused("[log]\njson-file = drop.json\n", DIAG_SYNTAX,
+            "x.conf:2: value 'drop.json' does not fit 'json-file'", "/var/log");
+    refused("[log]\nmax-size = 1\n", DIAG_SYNTAX, "x.conf:2: value '1' does not fit 'max-size'",
+            "64 to");
+}
+
 static void test_every_key(void **state _unused_)
 {
     assert_int_equal(parse_ok("[filter]\nexempt = 0\n").filter.exempt, 0);
@@ -206,7 +236,7 @@ static void test_rpc(void **state _unused_)
 
 static void test_later_versions(void **state _unused_)
 {
-    static const char *const sections[] = {"boot", "scan", "domain", "compat", "console"};
+    static const char *const sections[] = {"boot", "domain", "compat", "console"};
     static const char *const keys[][2] = {
         {"datapath", "raw-egress"},  {"datapath", "attach"},     {"safety", "confirm"},
         {"safety", "auto-confirm"},  {"safety", "confirm-from"}, {"safety", "management"},
@@ -299,12 +329,19 @@ static void test_files(void **state _unused_)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),         cmocka_unit_test(test_every_key),
-        cmocka_unit_test(test_failsafe),         cmocka_unit_test(test_later_file_replaces),
-        cmocka_unit_test(test_errors),           cmocka_unit_test(test_profiles),
-        cmocka_unit_test(test_profile_patterns), cmocka_unit_test(test_rpc),
-        cmocka_unit_test(test_later_versions),   cmocka_unit_test(test_failsafe_errors),
-        cmocka_unit_test(test_nul_byte),         cmocka_unit_test(test_files),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_every_key),
+        cmocka_unit_test(test_log_and_scan),
+        cmocka_unit_test(test_failsafe),
+        cmocka_unit_test(test_later_file_replaces),
+        cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_profile_patterns),
+        cmocka_unit_test(test_rpc),
+        cmocka_unit_test(test_later_versions),
+        cmocka_unit_test(test_failsafe_errors),
+        cmocka_unit_test(test_nul_byte),
+        cmocka_unit_test(test_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

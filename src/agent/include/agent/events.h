@@ -32,6 +32,14 @@
     X(PACKET_DROPPED, LOG_INFO, "packet-dropped", "packet dropped")                            \
     X(PACKET_PASSED, LOG_INFO, "packet-passed", "packet passed")                               \
     X(LOG_SUPPRESSED, LOG_NOTICE, "log-suppressed", "packets that are not in the log")         \
+    X(SCAN_DETECTED, LOG_WARNING, "scan-detected", "a source tries ports in vain")             \
+    X(SCAN_ENDED, LOG_NOTICE, "scan-ended", "a scan is over")                                  \
+    X(SCAN_MORE, LOG_WARNING, "scan-more", "scans without an event of their own")              \
+    X(SCAN_DETECTOR_BLIND, LOG_WARNING, "scan-detector-blind",                                 \
+      "too many sources: scans may go unseen")                                                 \
+    X(SCAN_BLOCKED, LOG_NOTICE, "scan-blocked", "the source of a scan is blocked for a time")  \
+    X(SCAN_BLOCK_LIMIT, LOG_WARNING, "scan-block-limit", "too many sources to block")          \
+    X(LOG_FILE_FAILED, LOG_ERR, "log-file-failed", "a file of the packet log is not written")  \
     X(RPC_EXHAUSTED, LOG_WARNING, "rpc-exhausted", "no free port for a confined server")       \
     X(RPC_RESERVE, LOG_WARNING, "rpc-reserve", "clients reached the reserve of listeners")     \
     X(RPC_ESCAPE, LOG_WARNING, "rpc-escape", "a confined server listens outside of its range") \

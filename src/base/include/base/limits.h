@@ -27,6 +27,7 @@ enum {
     LIMIT_API_BODY_BYTES = 96 * 1024 * 1024,
     LIMIT_API_ANSWER_BYTES = 1024 * 1024 * 1024, /* a list of LIMIT_EFFECTIVE_FILTERS */
     LIMIT_API_CONNECTIONS = 64,
+    LIMIT_API_SOCKETS = 20000, /* rows of GET /v1/sockets */
     LIMIT_DYNAMIC_FILTERS = 65536,
     LIMIT_NAMES = 1000,        /* distinct DNS names in force */
     LIMIT_NAME_ADDRESSES = 64, /* per DNS name or server keyword */

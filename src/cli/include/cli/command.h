@@ -17,12 +17,12 @@ enum cli_command_flags {
 };
 
 struct cli_command {
-    const char *name;     /* "policy load" */
-    const char *synopsis; /* what follows the name, "" = nothing */
-    const char *summary;  /* one line for the list of verbs */
-    const char *examples; /* lines, each ends with \n */
-    const char *text;     /* what one has to know, lines of at most 76 columns */
-    uint64_t options;     /* OPTION_BIT()s beyond the common ones */
+    const char *name;       /* "policy load" */
+    const char *synopsis;   /* what follows the name, "" = nothing */
+    const char *summary;    /* one line for the list of verbs */
+    const char *examples;   /* lines, each ends with \n */
+    const char *text;       /* what one has to know, lines of at most 76 columns */
+    cli_option_set options; /* OPTION_BIT()s beyond the common ones */
     unsigned flags;
     int min_words, max_words; /* -1 = any number */
     int (*run)(struct cli *c);
@@ -65,10 +65,14 @@ int cmd_rule_add(struct cli *c);
 int cmd_rule_delete(struct cli *c);
 int cmd_explain(struct cli *c);
 int cmd_counters(struct cli *c);
+int cmd_log(struct cli *c);
+int cmd_sockets(struct cli *c);
+int cmd_audit(struct cli *c);
 int cmd_rpc_range(struct cli *c);
 int cmd_rpc_confine(struct cli *c);
 int cmd_rpc_show(struct cli *c);
 int cmd_rpc_dump(struct cli *c);
+int cmd_scan(struct cli *c);
 int cmd_mpp_status(struct cli *c);
 int cmd_mpp_enable(struct cli *c);
 int cmd_mpp_disable(struct cli *c);

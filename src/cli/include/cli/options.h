@@ -64,6 +64,23 @@ enum cli_option_id {
     OPT_FAMILY,
     OPT_APPLY_TO_EXISTING,
     OPT_KEEP_RATE_LIMITS,
+    OPT_PORTS,
+    OPT_UDP,
+    OPT_CONNECT,
+    OPT_WITH_AGENT,
+    OPT_LISTEN,
+    OPT_RATE,
+    OPT_HOSTS,
+    OPT_ALL_ADDRESSES,
+    OPT_ALL_NETNS,
+    OPT_FULL,
+    OPT_HTML,
+    OPT_NO_PROBE,
+    OPT_FOLLOW,
+    OPT_SINCE,
+    OPT_MPP,
+    OPT_FORMAT,
+    OPT_PCAP,
     _OPT_MAX,
 };
 
@@ -81,7 +98,8 @@ struct cli_option {
 const struct cli_option *cli_option(enum cli_option_id id);
 
 /* Set of options, for the table of commands. */
-#define OPTION_BIT(id) (UINT64_C(1) << (id))
+typedef unsigned __int128 cli_option_set;
+#define OPTION_BIT(id) ((cli_option_set)1 << (id))
 
 struct cli_args {
     bool given[_OPT_MAX];

@@ -7,6 +7,7 @@
 #include "compat/catalog.h"
 
 struct cli_rpc_table; /* cli/rpctable.h */
+struct sockets;       /* sockets/sockets.h */
 
 enum persona { PERSONA_2000, PERSONA_XP, PERSONA_2003, PERSONA_2008, _PERSONA_MAX };
 
@@ -34,6 +35,14 @@ struct tool_pin {
     char name[16]; /* "" = it has no name any more */
     bool in, out;
 };
+/* TCP ports of a host, for spp. */
+struct tool_scan {
+    const char *host;
+    uint16_t first, last;
+    void *ctx;
+    void (*on_open)(void *ctx, const char *address, uint16_t port); /* as the answers come */
+    unsigned n_unknown; /* filled in: ports without an answer */
+};
 struct tool_host {
     void *ctx;
     int (*filters)(void *ctx, struct diag *d, struct tool_filter **ret, size_t *ret_n);
@@ -45,6 +54,13 @@ struct tool_host {
     int (*ask)(void *ctx, const char *target, struct diag *d, void **ret_json);
     /* RPC endpoints of a host, NULL = this one; to be freed with cli_rpc_table_done(). */
     int (*endpoints)(void *ctx, const char *host, struct diag *d, struct cli_rpc_table *ret);
+    /* Sockets of this host, connected ones too, with holders; sockets_done(). */
+    int (*sockets)(void *ctx, struct diag *d, struct sockets *ret);
+    /* NULL = not here. */
+    int (*scan)(void *ctx, struct tool_scan *s, struct diag *d);
+    /* Prints what a tool that changes nothing has said so far, and empties it; NULL = at the end.
+     */
+    void (*show)(void *ctx, struct strbuf *out);
     /* State of this user kept by the agent for an hour (netsh set store, set batch). value NULL
      * removes. *ret NULL = not set. */
     int (*session_get)(void *ctx, const char *key, struct diag *d, char **ret);
@@ -113,7 +129,7 @@ struct tool_entry {
     bool shadows;     /* linked on request only: net, netstat */
     const char *help; /* text of -?, /? */
 };
-/* ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate, reg, rpccfg, rpcdump */
+/* ipsecpol, ipseccmd, netdiag, netsh, net, secedit, gpupdate, reg, rpccfg, rpcdump, netstat, spp */
 extern const struct tool_entry tool_entries[];
 extern const size_t tool_n_entries;
 /* Any case, with or without .exe; word may be a path. NULL if it names no tool. */
@@ -129,6 +145,8 @@ int tool_gpupdate(struct tool_run *t, int argc, char *const *argv, struct diag *
 int tool_reg(struct tool_run *t, int argc, char *const *argv, struct diag *d);
 int tool_rpccfg(struct tool_run *t, int argc, char *const *argv, struct diag *d);
 int tool_rpcdump(struct tool_run *t, int argc, char *const *argv, struct diag *d);
+int tool_netstat(struct tool_run *t, int argc, char *const *argv, struct diag *d);
+int tool_spp(struct tool_run *t, int argc, char *const *argv, struct diag *d);
 extern const char tool_ipsec_help[], tool_netdiag_help[], tool_netsh_help[], tool_net_help[],
     tool_secedit_help[], tool_gpupdate_help[], tool_reg_help[], tool_rpccfg_help[],
-    tool_rpcdump_help[];
+    tool_rpcdump_help[], tool_netstat_help[], tool_spp_help[];

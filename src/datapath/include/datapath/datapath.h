@@ -224,4 +224,10 @@ struct log_stats {
     uint64_t suppressed; /* beyond the rate */
     uint64_t lost;       /* nobody has read the ring for too long */
 };
+/* Calls fn for each filter (COUNTER_NONE: a reason of drops that no filter decides) of which
+ * records were left out since the last call; the first call says nothing. */
+typedef void datapath_suppressed_fn(void *ctx, uint32_t counter_id, enum drop_reason reason,
+                                    uint64_t count);
+_must_check_ int datapath_log_suppressed(struct datapath *dp, datapath_suppressed_fn *fn,
+                                         void *ctx);
 _must_check_ int datapath_log_stats(struct datapath *dp, struct log_stats *ret);

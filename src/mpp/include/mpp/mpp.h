@@ -129,7 +129,7 @@ typedef void mpp_event_fn(void *ctx, const struct mpp_event *e);
 /* --- life --- */
 /* Descriptors of maps that the ingress program has too, in the order of bpf/mpp.h (MPP_MAP_*);
  * datapath_mpp_map() lends them. */
-enum { MPP_SHARED_MAPS = 9 };
+enum { MPP_SHARED_MAPS = 12 };
 struct mpp_options {
     const char *pin_dir;     /* directory of a bpffs for pins of this namespace, "<cookie>/mpp" */
     const char *runtime_dir; /* keeps the old value of tcp_syncookies */
