@@ -153,6 +153,8 @@ static void tell_left_out(struct agent *a)
 
 void droplog_poll(struct agent *a)
 {
+    if (!a->in_force) /* starting: nobody could say yet which filters records are of */
+        return;
     int n = datapath_log_read(a->dp, READ_MAX, on_record, a);
     if (n < 0 && a->droplog.polls == 0)
         event_log(EV_WORKER_FAILED, "ERROR", strerror(-n), "SOURCE", "log", NULL);
