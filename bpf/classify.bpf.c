@@ -24,13 +24,13 @@ enum { PW_NEXT = -1, PW_DROP = 2 };
  * this namespace its address is local, and the child judges it. */
 static __always_inline bool pw_is_childs(struct __sk_buff *skb, const struct pw_packet *p)
 {
-    return skb->pkt_type == PACKET_OTHERHOST && p->family && !p->reason &&
+    return pw_unlikely(skb->pkt_type == PACKET_OTHERHOST) && p->family && !p->reason &&
            pw_local_kind(p, p->dst_hi, p->dst_lo) == PW_LOCAL_UNICAST;
 }
 
 static __always_inline __u32 pw_bits_in(const struct pw_packet *p, const struct pw_verdict *v)
 {
-    if (v->kind == PW_QUIET || pw_is_multicast(p))
+    if (v->kind == PW_QUIET || pw_is_multicast(p->family, p))
         return IMG_TAG_ME | IMG_TAG_FORWARDED;
     return v->dst_me ? IMG_TAG_ME : IMG_TAG_FORWARDED;
 }
@@ -66,23 +66,24 @@ int pw_in(struct __sk_buff *skb)
     void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
     const struct pw_ifrole role = pw_iface(ifindex);
 
-    if (!image)
+    if (pw_unlikely(!image))
         return pw_no_image(skb, false) ? PW_DROP : PW_NEXT;
-    if (role.role == PW_ROLE_PORT && !pw_is_for_port(skb)) {
+    if (pw_unlikely(role.role == PW_ROLE_PORT) && !pw_is_for_port(skb)) {
         skb->tc_index = (__u16)pw_tag(h, 0);
         return PW_NEXT;
     }
-    if (skb->pkt_type == PACKET_LOOPBACK) { /* own broadcast or multicast coming back: like lo */
+    if (pw_unlikely(skb->pkt_type ==
+                    PACKET_LOOPBACK)) { /* own broadcast or multicast coming back: like lo */
         skb->tc_index = (__u16)pw_tag(h, IMG_TAG_ME | IMG_TAG_FORWARDED);
         return PW_NEXT;
     }
     struct pw_packet p = {.classify_source_routes = !!(h->flags & IMG_SOURCE_ROUTE_CLASSIFY)};
     pw_parse_packet(skb, &p);
-    if (pw_is_childs(skb, &p)) {
+    if (pw_unlikely(pw_is_childs(skb, &p))) {
         skb->tc_index = 0;
         return PW_NEXT;
     }
-    if (pw_syn_gate(skb, &p)) {
+    if (pw_unlikely(pw_syn_gate(skb, &p))) {
         pw_stat(skb, false, PW_DROP_MPP_GATE);
         return PW_DROP;
     }
@@ -95,7 +96,7 @@ int pw_in(struct __sk_buff *skb)
     struct pw_verdict v;
     pw_judge(image, h, &p, &meta, &v);
     skb->tc_index = (__u16)pw_tag(h, pw_bits_in(&p, &v));
-    if (pw_concerns_state(h, &v))
+    if (pw_unlikely(pw_concerns_state(h, &v)))
         pw_hand_over(skb, h, &p, &v, 0, &state_next);
     return pw_finish(skb, h, &p, &meta, &v) ? PW_DROP : PW_NEXT;
 }
@@ -115,7 +116,7 @@ int pw_out(struct __sk_buff *skb)
     void *image = pw_image_at(PW_ROOT_ACTIVE, &h);
     const struct pw_ifrole role = pw_iface(ifindex);
 
-    if (!image)
+    if (pw_unlikely(!image))
         return pw_no_image(skb, true) ? PW_DROP : PW_NEXT;
     bool seen = (tag & IMG_TAG_SECRET_MASK) == pw_tag(h, 0);
     bool port = role.role == PW_ROLE_PORT;
@@ -135,7 +136,7 @@ int pw_out(struct __sk_buff *skb)
     };
     struct pw_verdict v;
     pw_judge(image, h, &p, &meta, &v);
-    if (pw_concerns_state(h, &v))
+    if (pw_unlikely(pw_concerns_state(h, &v)))
         pw_hand_over(skb, h, &p, &v, PW_FLOW_EGRESS | (meta.judged ? PW_FLOW_JUDGED : 0),
                      &state_next);
     return pw_finish(skb, h, &p, &meta, &v) ? PW_DROP : PW_NEXT;
@@ -211,7 +212,7 @@ int pw_test(struct __sk_buff *skb)
     pw_parse_packet(skb, &p);
     pw_judge(image, h, &p, &meta, &v);
     skb->cb[0] = (__u32)h->generation;
-    skb->cb[1] = (__u32)v.match.order_and_id;
+    skb->cb[1] = (__u32)v.match.id;
     skb->cb[2] = (__u32)v.match.w;
     skb->cb[3] = (__u32)(v.match.w >> 32);
     skb->cb[4] = (__u32)v.match.probes;

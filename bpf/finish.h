@@ -25,7 +25,7 @@ static __always_inline void *pw_image_at(__u32 slot, const struct img_header **r
     __u32 first = IMG_HEADER_LINE / IMG_PAGE_LINES;
     const struct img_header *h = image ? bpf_map_lookup_elem(image, &first) : NULL;
 
-    if (!h || h->magic != IMG_MAGIC || h->layout != IMG_LAYOUT)
+    if (pw_unlikely(!h || h->magic != IMG_MAGIC || h->layout != IMG_LAYOUT))
         return NULL;
     *ret = h;
     return image;
@@ -75,7 +75,7 @@ static __always_inline bool pw_finish(struct pw_ctx *ctx, const struct img_heade
                                       struct pw_verdict *v)
 {
     bool egress = meta->egress;
-    __u32 id = (__u32)v->match.order_and_id;
+    __u32 id = (__u32)v->match.id;
 
     if (v->match.w && id != IMG_NO_COUNTER && (h->flags & IMG_COUNTERS))
         pw_count(ctx, id);
@@ -84,7 +84,7 @@ static __always_inline bool pw_finish(struct pw_ctx *ctx, const struct img_heade
     else if (v->kind != PW_QUIET)
         pw_stat(ctx, egress, v->kind == PW_EXEMPT ? PW_STAT_EXEMPT_ND : PW_STAT_PASSED);
     pw_scan(ctx, p, meta, v);
-    if (pw_is_logged(v) && pw_may_log(v, (const void *)(h + IMG_LOG_LINE)))
+    if (pw_unlikely(pw_is_logged(v)) && pw_may_log(v, (const void *)(h + IMG_LOG_LINE)))
         pw_log(ctx, p, v, (__u32)h->generation, pw_log_flags(meta, v));
     return v->block;
 }

@@ -63,7 +63,7 @@ static __always_inline bool pw_is_own(struct pw_ctx *ctx)
         p.src_hi = bpf_be64_to_cpu(h.twice[1]);
         p.src_lo = bpf_be64_to_cpu(h.twice[2]);
     }
-    return pw_is_loopback(&p, p.src_hi, p.src_lo) ||
+    return pw_is_loopback(p.family, p.src_hi, p.src_lo) ||
            pw_local_kind(&p, p.src_hi, p.src_lo) == PW_LOCAL_UNICAST;
 }
 

@@ -12,12 +12,14 @@
  * Lookup, per family (datapath.md 3.3):
  *   cand = src[p(src)] & dst[p(dst)] & me[src_me | dst_me << 1] & proto[proto]
  *        & sport_word[class(sport)] & dport_word[class(dport)]
+ *   without src_hosts if the bit of the source is not set, without dst_hosts likewise
  *   for g in cand, lowest first: stop if group[g].maxw < best; build the key with the group's
- *   masks, hash it, walk the chain of at most IMG_PROBES lines until an empty slot; a slot
- *   whose key is equal and whose tuple belongs to g has weight tuple.w | action; in a merged group
- *   the addresses are compared under the lengths of the slot's tuple (IPv6: that of the main side,
- *   the other one has one length in all of the group); timed permits
- *   past their deadline do not match; larger weight wins, equal weight: smaller rule.order.
+ *   masks, hash it, walk the chain of at most IMG_PROBES lines, img_chain(), until one without
+ *   IMG_CHAIN; a slot whose key is equal and whose tuple belongs to g has weight tuple.w | action,
+ *   and ends the walk if no other slot has its key; in a merged group the addresses are compared
+ *   under the lengths of the slot's tuple (IPv6: that of the main side, the other one has one
+ *   length in all of the group); timed permits past their deadline do not match; larger weight
+ *   wins, equal weight: smaller rule.order.
  *
  * The bits of me[], sport_word[0..1] and dport_word[0..1] are exact, not only pruning: a group
  * that needs `me` or ports has no bit where there is none. */
@@ -28,11 +30,11 @@
 
 enum {
     IMG_MAGIC = 0x50574731, /* "PWG1" */
-    IMG_LAYOUT = 4,         /* raised with every change in this file */
+    IMG_LAYOUT = 5,         /* raised with every change in this file */
     IMG_LINE_BYTES = 64,
     IMG_PAGE_LINES = 16384, /* an element of the map that holds the image */
     IMG_PAGE_BYTES = IMG_PAGE_LINES * IMG_LINE_BYTES,
-    IMG_PROBES = 8, /* lines of one chain */
+    IMG_PROBES = 11, /* lines of one chain, img_chain() */
     IMG_MAX_GROUPS = 64,
     IMG_MAX_TUPLES = 4095,
     IMG_TUPLE_DELETED = 0xfff,
@@ -96,21 +98,27 @@ struct img_port {
 };
 enum { IMG_CLASS_NO_L4 = 0, IMG_CLASS_ICMP = 1, IMG_CLASS_FIRST = 2 };
 
-struct img_family {              /* two lines */
-    __u32 n_groups, groups_off;  /* struct img_group, one per line */
-    __u32 n_tuples, tuples_off;  /* u64, 8 per line */
-    __u32 slots_off, slots_mask; /* number of lines - 1, a power of two minus one */
-    __u32 rules_off;             /* one entry per slot, same index */
-    __u32 src_off, src_bits;     /* words, 2^bits entries, bits 8, 12 or 16 */
-    __u32 dst_off, dst_bits;
+struct img_family { /* two lines: what every packet needs, and what only candidates need */
+    __u32 n_groups;
     __u32 proto_off;       /* 256 words */
     __u32 sport_words_off; /* one word per class; 0 = all ones, but see below */
     __u32 dport_words_off;
-    __u64 _pad0;
+    /* One bit for each hash of a whole address: img_host4(), img_host6(); 0 = no group of
+     * src_hosts, dst_hosts. */
+    __u32 src_hosts_off, dst_hosts_off;
+    __u16 src_hosts_bits, dst_hosts_bits;
+    __u32 _pad0;
+    __u64 me[4]; /* index src_me | dst_me << 1 */
     /* second line */
-    __u64 me[4];      /* index src_me | dst_me << 1 */
-    __u64 icmp_typed; /* groups whose filters give an ICMP type */
-    __u64 _pad1[3];
+    __u64 src_hosts, dst_hosts; /* groups that give a whole address */
+    __u64 icmp_typed;           /* groups whose filters give an ICMP type */
+    __u32 src_off, dst_off;     /* words, 2^bits entries, bits 12 or 16 */
+    __u16 src_bits, dst_bits;
+    __u32 groups_off;            /* struct img_group, one per line */
+    __u32 n_tuples, tuples_off;  /* u64, 8 per line */
+    __u32 slots_off, slots_mask; /* number of lines - 1, a power of two minus one */
+    __u32 rules_off;             /* one entry per slot, same index */
+    __u32 n_used; /* slots that are not empty, deleted ones too: not read by packets */
 };
 /* sport_words_off / dport_words_off of a family are 0 exactly if no group of the family uses
  * that port field; if any does, sport_off / dport_off of the header is set too. */
@@ -144,8 +152,8 @@ struct img_group {        /* one line */
 #define IMG_TUPLE_TIMED(t)         ((t) >> 63)
 #define IMG_W(tier, weight)        ((__u64)(tier) << 32 | (weight))
 
-/* Bytes 8-15 of a slot as one word. meta = tuple << 4 | log << 3 | state << 2 | action.
- * Action 0 = empty slot, ends the walk; tuple IMG_TUPLE_DELETED does not end it. */
+/* `hi` of a slot, one word. meta = tuple << 4 | log << 3 | state << 2 | action.
+ * Action 0 = empty slot; tuple IMG_TUPLE_DELETED = a slot that only its own key gets again. */
 #define IMG_HI(sport, dport, proto, zone) \
     ((__u64)(sport) | (__u64)(dport) << 16 | (__u64)(proto) << 32 | (__u64)(zone) << 40)
 #define IMG_HI_KEY 0x0000ffffffffffffULL
@@ -157,23 +165,38 @@ enum { IMG_MARK_STATE = 4, IMG_MARK_LOG = 8 };
 #define IMG_META_ACTION(hi) (((hi) >> 48) & 3)
 #define IMG_META_TUPLE(hi)  ((hi) >> 52)
 
-struct img_slot4 { /* four per line */
-    __u64 lo;      /* src | dst << 32, masked */
-    __u64 hi;
+/* The slots of a line. All that nearly every packet needs of a filter is in the one line that its
+ * hash gives: each further line would be one more wait for memory. `more`: bit k = another slot of
+ * the chain may have the key of slot k; IMG_CHAIN = a chain goes on after this line. Bits of
+ * `more` are only ever added. */
+enum { IMG_SLOTS4 = 3, IMG_SLOTS6 = 2 };
+#define IMG_CHAIN(slots) (1U << (slots))
+struct img_line4 {
+    __u64 lo[IMG_SLOTS4]; /* src | dst << 32, masked */
+    __u64 hi[IMG_SLOTS4];
+    __u32 counter_id[IMG_SLOTS4];
+    __u32 more;
 };
-struct img_slot6 {          /* two per line */
+struct img_slot6 {
     __u64 addr_hi, addr_lo; /* masked address of the main side */
     __u64 hi;
-    __u64 other_fp; /* img_fp6() of the other side's masked address, 0 if its mask is 0 */
+    __u64 tail; /* counter id, print of the other side, and in the first slot `more` of the line */
 };
+#define IMG_TAIL6(counter_id, print) ((__u64)(counter_id) | (__u64)(print) << 32)
+#define IMG_TAIL6_ID(tail)           ((__u32)(tail))
+#define IMG_TAIL6_PRINT(tail)        ((__u32)((tail) >> 32) & IMG_PRINT_MASK)
+#define IMG_TAIL6_MORE(tail)         ((__u32)((tail) >> IMG_MORE6_SHIFT))
+enum { IMG_PRINT_MASK = 0x1fffffff, IMG_MORE6_SHIFT = 61 };
+
+/* What few packets need of a filter, number = line * slots + slot. Both families begin alike. */
 struct img_rule4 { /* four per line */
-    __u32 counter_id;
-    __u32 order; /* rank by layer, then GUID */
+    __u32 order;   /* rank by layer, then GUID: decides between equal weights */
+    __u32 _pad;
     __u64 deadline_ns;
 };
 struct img_rule6 { /* two per line */
-    __u32 counter_id;
     __u32 order;
+    __u32 _pad;
     __u64 deadline_ns;
     __u64 other_hi, other_lo; /* full masked address of the other side: confirms the print */
 };
@@ -299,11 +322,19 @@ static inline __attribute__((always_inline)) __u64 img_hash4(__u64 seed, __u32 g
     return img_mix(lo ^ seed, hi ^ (__u64)group << 56);
 }
 static inline __attribute__((always_inline)) __u64 img_hash6(__u64 seed, __u32 group, __u64 addr_hi,
-                                                             __u64 addr_lo, __u64 hi, __u64 fp)
+                                                             __u64 addr_lo, __u64 hi, __u32 fp)
 {
     return img_mix(img_mix(addr_hi ^ seed, addr_lo), img_mix(hi ^ (__u64)group << 56, fp ^ seed));
 }
-/* The mask of img_slot4.lo under a tuple. */
+/* Line `k` of a chain, below IMG_PROBES: each step is one longer than the one before, so that
+ * chains that meet part again and a full stretch of the table is left soon. 16 lines and more: none
+ * twice.
+ */
+static inline __attribute__((always_inline)) __u32 img_chain(__u64 hash, __u32 k)
+{
+    return (__u32)hash + k * (k + 1) / 2;
+}
+/* The mask of img_line4.lo under a tuple. */
 static inline __attribute__((always_inline)) __u64 img_mask4(__u64 tuple)
 {
     __u64 ones = 0xffffffff00000000ULL;
@@ -320,9 +351,9 @@ static inline __attribute__((always_inline)) __u64 img_mask6_lo(__u32 len)
     return len >= 128 ? ~0ULL : len <= 64 ? 0 : ~(~0ULL >> (len - 64));
 }
 /* Keyed print of the side that is not stored in the slot; never 0. */
-static inline __attribute__((always_inline)) __u64 img_fp6(__u64 seed, __u64 hi, __u64 lo)
+static inline __attribute__((always_inline)) __u32 img_fp6(__u64 seed, __u64 hi, __u64 lo)
 {
-    __u64 f = img_mix(img_mix(hi + seed, lo), ~seed);
+    __u32 f = (__u32)img_mix(img_mix(hi + seed, lo), ~seed) & IMG_PRINT_MASK;
     return f ? f : 1;
 }
 /* Bit of local_hint: of an IPv4 address, or of the upper half of an IPv6 address. */
@@ -345,11 +376,24 @@ static inline __attribute__((always_inline)) __u32 img_prune6(__u64 seed, __u64 
     return (__u32)(img_mix((addr_hi >> 32) ^ seed, seed >> 32) >> 40) & ((1U << bits) - 1);
 }
 
+/* Bits of the tables of whole addresses. */
+static inline __attribute__((always_inline)) __u32 img_host4(__u64 seed, __u32 addr, __u32 bits)
+{
+    return (__u32)((addr * ((seed ^ 0x9e3779b97f4a7c15ULL) | 1)) >> (64 - bits));
+}
+static inline __attribute__((always_inline)) __u32 img_host6(__u64 seed, __u64 hi, __u64 lo,
+                                                             __u32 bits)
+{
+    return (__u32)(img_mix(hi ^ seed, lo) * 0x9e3779b97f4a7c15ULL >> (64 - bits));
+}
+
 _Static_assert(sizeof(struct img_header) == IMG_LINE_BYTES, "header is one line");
 _Static_assert(sizeof(struct img_log) == IMG_LINE_BYTES, "rates are one line");
 _Static_assert(sizeof(struct img_family) == 2 * IMG_LINE_BYTES, "family is two lines");
 _Static_assert(sizeof(struct img_group) == IMG_LINE_BYTES, "group is one line");
-_Static_assert(sizeof(struct img_slot4) == 16 && sizeof(struct img_slot6) == 32, "slots per line");
+_Static_assert(sizeof(struct img_line4) == IMG_LINE_BYTES &&
+                   sizeof(struct img_slot6) * IMG_SLOTS6 == IMG_LINE_BYTES,
+               "slots per line");
 _Static_assert(sizeof(struct img_rule4) == 16 && sizeof(struct img_rule6) == 32, "rules per line");
 _Static_assert(sizeof(struct pw_ifrole) == 8 && sizeof(struct pw_counter) == 16, "map values");
 _Static_assert(sizeof(struct pw_test_in) == 20 && sizeof(struct pw_test_out) == 20, "skb->cb");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The log: records of packets that a filter with `log` decided, and of drops that no filter decided
  * (datapath.md 8). Called by pw_finish() in finish.h, never by a test entry. Invariant: a flood
- * costs a look at two clocks; what is written is bounded per filter and in all, and what is not
- * written is counted. Two CPUs that ask a bucket at the same time get one token. */
+ * costs a look at the number of the timer tick; what is written is bounded per filter and in all,
+ * and what is not written is counted. Two CPUs that ask a bucket at the same time get one token. */
 #pragma once
 #include "record.h"
 #include "verdict.h"
@@ -134,7 +134,7 @@ static __always_inline void pw_log_mac(struct pw_ctx *ctx, struct pw_record *r)
 
 static __always_inline struct pw_bucket *pw_bucket_of(const struct pw_verdict *v)
 {
-    __u32 id = (__u32)v->match.order_and_id;
+    __u32 id = (__u32)v->match.id;
     __u32 index = id == IMG_NO_COUNTER
                       ? PW_BUCKET_REASONS + (v->block ? v->reason & (PW_STAT_MAX - 1) : 0)
                       : PW_BUCKET_FILTERS + (id & (PW_BUCKETS_OF_FILTERS - 1));
@@ -146,12 +146,18 @@ static __always_inline struct pw_bucket *pw_bucket_of(const struct pw_verdict *v
 static __always_inline bool pw_may_log(const struct pw_verdict *v, const struct img_log *rates)
 {
     struct pw_bucket *b = pw_bucket_of(v);
-    __u64 now = pw_clock_ns();
+    __u64 tick = bpf_jiffies64(); /* no call, unlike every clock */
 
     if (!b)
         return false;
-    if (pw_token(b, now, &rates->filter) && pw_total(v, rates, now))
-        return true;
+    if (b->refused != tick) {
+        __u64 now = pw_clock_ns();
+
+        if (!pw_token(b, now, &rates->filter))
+            b->refused = tick; /* and until the next one */
+        else if (pw_total(v, rates, now))
+            return true;
+    }
     __sync_fetch_and_add(&b->suppressed, 1);
     return false;
 }
@@ -172,7 +178,7 @@ __noinline int pw_log(struct pw_ctx *ctx, struct pw_packet *p, struct pw_verdict
     __builtin_memset(r, 0, sizeof(*r));
     r->time_ns = bpf_ktime_get_boot_ns();
     r->generation = generation;
-    r->counter_id = (__u32)v->match.order_and_id;
+    r->counter_id = (__u32)v->match.id;
     r->version = PW_RECORD_VERSION;
     r->flags = (__u8)flags | (p->fragment ? PW_RECORD_FRAGMENT : 0);
     r->reason = v->block ? v->reason : 0;

@@ -5,6 +5,7 @@
 #pragma once
 #include <bpf/bpf_helpers.h>
 
+#include "bits.h"
 #include "image.h"
 
 enum { PW_IFROLES_MAX = 65536, PW_LOCALS_MAX = 262144 };
@@ -131,7 +132,7 @@ static __always_inline struct pw_ifrole pw_iface(__u32 ifindex)
         struct pw_ifrole role;
     } u = {.role = {0}};
 
-    if (ifindex < PW_IFROLES_LOW) {
+    if (pw_likely(ifindex < PW_IFROLES_LOW)) {
         word = bpf_map_lookup_elem(&ifrole_low, &ifindex);
         barrier_var(word); /* else one lookup in either map, which is a call */
     } else {

@@ -25,17 +25,17 @@ static __always_inline bool pw_linear_l4(const __u8 *at, const void *end, __u32 
     const __u16 *half = (const __u16 *)at;
 
     if (p->proto == 6) {
-        if ((const void *)(at + 20) > end || payload < 20)
+        if (pw_unlikely((const void *)(at + 20) > end || payload < 20))
             return false;
         p->tcp_flags = at[13];
     } else if (p->proto == 17 || p->proto == icmp) {
-        if ((const void *)(at + 8) > end || payload < 8)
+        if (pw_unlikely((const void *)(at + 8) > end || payload < 8))
             return false;
         p->tcp_flags = (__u8)pw_forget(0);
     } else {
         return false;
     }
-    if (p->proto == icmp) {
+    if (pw_unlikely(p->proto == icmp)) {
         p->l4 = (__u8)pw_forget(PW_L4_ICMP);
         p->dport = bpf_ntohs(half[0]);
         return true;
@@ -51,7 +51,7 @@ static __always_inline bool pw_linear4(const __u8 *at, const void *end, struct p
     const __u16 *half = (const __u16 *)at;
     const __u32 *word = (const __u32 *)at;
 
-    if ((const void *)(at + 20) > end || at[0] != 0x45 || half[3] & bpf_htons(0x3fff))
+    if (pw_unlikely((const void *)(at + 20) > end || at[0] != 0x45 || half[3] & bpf_htons(0x3fff)))
         return false;
     p->family = 4;
     p->hop_limit = at[8];
@@ -67,7 +67,7 @@ static __always_inline bool pw_linear6(const __u8 *at, const void *end, struct p
 {
     const __u64 *twice = (const __u64 *)(at + 8);
 
-    if ((const void *)(at + 40) > end || at[0] >> 4 != 6)
+    if (pw_unlikely((const void *)(at + 40) > end || at[0] >> 4 != 6))
         return false;
     p->family = 6;
     p->proto = at[6];
@@ -86,11 +86,11 @@ static __always_inline bool pw_parse_linear(struct pw_ctx *ctx, struct pw_packet
     __u32 offset = pw_offset(ctx, p->from_frame);
     __u16 type = (__u16)ctx->protocol;
 
-    if (offset > PW_L2_MAX)
+    if (pw_unlikely(offset > PW_L2_MAX))
         return false;
     at += offset;
     if (p->from_frame) {
-        if ((const void *)(at + PW_ETH_BYTES) > end)
+        if (pw_unlikely((const void *)(at + PW_ETH_BYTES) > end))
             return false;
         type = *(const __u16 *)(at + PW_ETH_BYTES - 2);
         at += PW_ETH_BYTES;
@@ -103,6 +103,6 @@ static __always_inline bool pw_parse_linear(struct pw_ctx *ctx, struct pw_packet
 /* Fills *p; what the caller sets is read. The long way forgets what the short one wrote. */
 static __always_inline void pw_parse_packet(struct pw_ctx *ctx, struct pw_packet *p)
 {
-    if (!pw_parse_linear(ctx, p))
+    if (pw_unlikely(!pw_parse_linear(ctx, p)))
         pw_parse(ctx, p);
 }

@@ -87,6 +87,7 @@ struct pw_bucket {
     __u64 next_ns;    /* coarse clock: when all tokens that were taken will have come back */
     __u64 suppressed; /* records not written, ever */
     __u64 reported;   /* of these, what the last record knew */
+    __u64 refused;    /* timer tick in which the bucket was last found empty */
 };
 
 /* Map `log_stats`, per CPU. */

@@ -368,13 +368,13 @@ static __always_inline __u8 pw_meta_flags(const struct pw_meta *m)
 /* What an entry says about its permit. */
 static __always_inline bool pw_learn(struct pw_entry *e, const struct pw_match *m, __u32 epoch)
 {
-    __u32 id = (__u32)m->order_and_id;
+    __u32 id = (__u32)m->id;
     bool same = e->w == m->w && e->counter_id == id && e->epoch == epoch;
 
     e->w = m->w;
     e->counter_id = id;
     e->epoch = epoch;
-    e->marks = (__u8)m->marks;
+    e->marks = (__u8)m->marks & (IMG_MARK_STATE | IMG_MARK_LOG);
     return !same;
 }
 
@@ -637,7 +637,7 @@ static __always_inline void pw_pass(struct pw_verdict *v, __u64 w, __u32 counter
     v->reason = 0;
     v->kind = PW_PASSED;
     v->match.w = w;
-    v->match.order_and_id = counter_id;
+    v->match.id = counter_id;
     v->match.marks = marks;
 }
 

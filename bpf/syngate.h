@@ -10,6 +10,12 @@
 
 enum { PW_TH_SYN = 2, PW_TH_ACK = 16 };
 
+/* Only these need the map at all. */
+static __always_inline bool pw_is_syn(const struct pw_packet *p)
+{
+    return p->proto == 6 && (p->tcp_flags & (PW_TH_SYN | PW_TH_ACK)) == PW_TH_SYN;
+}
+
 /* Whether the gate has to be asked: nearly never. */
 static __always_inline bool pw_gate_is_closed(void)
 {
@@ -72,9 +78,8 @@ static __always_inline bool pw_has_if_token(__u32 ifindex, bool proven, __u64 no
 
 static __always_inline bool pw_is_gated(const struct pw_packet *p)
 {
-    return p->family && p->proto == 6 && p->l4 == PW_L4_PORTS && !p->later_fragment &&
-           (p->tcp_flags & (PW_TH_SYN | PW_TH_ACK)) == PW_TH_SYN &&
-           !pw_is_loopback(p, p->src_hi, p->src_lo) &&
+    return p->family && pw_is_syn(p) && p->l4 == PW_L4_PORTS && !p->later_fragment &&
+           !pw_is_loopback(p->family, p->src_hi, p->src_lo) &&
            pw_local_kind(p, p->dst_hi, p->dst_lo) == PW_LOCAL_UNICAST;
 }
 
@@ -134,7 +139,7 @@ __noinline int pw_gate_counts(struct pw_ctx *ctx, struct pw_packet *p, __u32 lev
 /* Whether the packet is a SYN that the gate drops. */
 static __always_inline bool pw_syn_gate(struct pw_ctx *ctx, struct pw_packet *p)
 {
-    int why = pw_gate_is_closed() ? pw_gate_asks(ctx, p) : 0;
+    int why = pw_is_syn(p) && pw_unlikely(pw_gate_is_closed()) ? pw_gate_asks(ctx, p) : 0;
 
     if (why > 0)
         pw_gate_counts(ctx, p, (__u32)why - 1);

@@ -6,13 +6,13 @@
 #include "lookup.h"
 
 /* False for nearly all addresses that no local prefix covers. */
-static __always_inline bool pw_may_be_local(const struct pw_packet *p, __u64 hi, __u64 lo)
+static __always_inline bool pw_may_be_local(int family, __u64 hi, __u64 lo)
 {
-    __u32 element = p->family != 4;
+    __u32 element = family != 4;
     const __u64 *words = bpf_map_lookup_elem(&local_hint, &element);
-    __u32 bit = img_hint(p->family == 4 ? lo : hi);
+    __u32 bit = img_hint(family == 4 ? lo : hi);
 
-    if (!words || (p->family == 4 && lo >> 24 == 127))
+    if (pw_unlikely(!words || (family == 4 && lo >> 24 == 127)))
         return true;
     return words[bit / 64] >> (bit % 64) & 1;
 }
@@ -27,17 +27,12 @@ static __always_inline int pw_exact_kind(__u32 addr)
     return (__u32)w == addr ? (int)(w >> 32) : 0;
 }
 
-static __always_inline int pw_local_kind(const struct pw_packet *p, __u64 hi, __u64 lo)
+/* What the tries say. */
+static __always_inline int pw_trie_kind(int family, __u64 hi, __u64 lo)
 {
     __u32 *kind;
 
-    if (!pw_may_be_local(p, hi, lo))
-        return 0;
-
-    if (p->family == 4) {
-        int exact = pw_exact_kind((__u32)lo);
-        if (exact)
-            return exact;
+    if (family == 4) {
         struct pw_lpm4 key = {.prefix_len = 32};
         __u32 addr = bpf_htonl((__u32)lo);
         __builtin_memcpy(key.addr, &addr, sizeof(addr));
@@ -52,23 +47,48 @@ static __always_inline int pw_local_kind(const struct pw_packet *p, __u64 hi, __
     return kind ? (int)*kind : 0;
 }
 
-static __always_inline bool pw_is_loopback(const struct pw_packet *p, __u64 hi, __u64 lo)
+/* Of an address that is probably another host's. */
+static __always_inline int pw_kind_of_peer(int family, __u64 hi, __u64 lo)
 {
-    return p->family == 4 ? (lo >> 24) == 127 : hi == 0 && lo == 1;
+    int exact;
+
+    if (pw_likely(!pw_may_be_local(family, hi, lo)))
+        return 0;
+    exact = family == 4 ? pw_exact_kind((__u32)lo) : 0;
+    return exact ? exact : pw_trie_kind(family, hi, lo);
 }
 
-static __always_inline bool pw_is_multicast(const struct pw_packet *p)
+/* Of one that is probably ours: the first question is answered with yes. */
+static __always_inline int pw_kind_of_own(int family, __u64 hi, __u64 lo)
 {
-    if (p->family == 4)
-        return p->dst_lo >> 28 == 14;
-    return p->dst_hi >> 56 == 0xff;
+    int exact = family == 4 ? pw_exact_kind((__u32)lo) : 0;
+
+    if (pw_likely(exact) || !pw_may_be_local(family, hi, lo))
+        return exact;
+    return pw_trie_kind(family, hi, lo);
 }
 
-static __always_inline bool pw_dst_is_me(const struct pw_packet *p, const struct pw_meta *meta)
+static __always_inline int pw_local_kind(const struct pw_packet *p, __u64 hi, __u64 lo)
 {
-    if (meta->to_host || pw_is_multicast(p) || (p->family == 4 && p->dst_lo == 0xffffffff))
+    return p->family == 4 ? pw_kind_of_peer(4, hi, lo) : pw_kind_of_peer(6, hi, lo);
+}
+
+static __always_inline bool pw_is_loopback(int family, __u64 hi, __u64 lo)
+{
+    return family == 4 ? (lo >> 24) == 127 : hi == 0 && lo == 1;
+}
+
+static __always_inline bool pw_is_multicast(int family, const struct pw_packet *p)
+{
+    return family == 4 ? p->dst_lo >> 28 == 14 : p->dst_hi >> 56 == 0xff;
+}
+
+static __always_inline bool pw_dst_is_me(const struct pw_packet *p, const struct pw_meta *meta,
+                                         int family)
+{
+    if (meta->to_host || pw_is_multicast(family, p) || (family == 4 && p->dst_lo == 0xffffffff))
         return true;
-    int kind = pw_local_kind(p, p->dst_hi, p->dst_lo);
+    int kind = pw_kind_of_own(family, p->dst_hi, p->dst_lo);
     return kind == PW_LOCAL_UNICAST || kind == PW_LOCAL_BROADCAST || kind == PW_LOCAL_ANYCAST;
 }
 
@@ -77,7 +97,7 @@ enum { PW_ICMP_CLASSIFY, PW_ICMP_TYPED, PW_ICMP_PASS };
 /* Sections 6.3 and 6.6: what the rows of neighbour and multicast discovery say. */
 static __always_inline int pw_icmp_row(const struct pw_packet *p)
 {
-    if (p->family != 6 || p->proto != 58 || p->l4 != PW_L4_ICMP)
+    if (pw_likely(p->proto != 58 || p->l4 != PW_L4_ICMP))
         return PW_ICMP_CLASSIFY;
     __u8 type = p->dport >> 8;
     if (p->hop_limit == 255) {
@@ -115,43 +135,58 @@ static __always_inline void pw_decide(const struct pw_packet *p, struct pw_verdi
     else if (p->later_fragment)
         pw_block(v, PW_DROP_FRAGMENT);
     else
-        pw_block(v, m->timed ? PW_DROP_TIMED_BLOCK : PW_DROP_FILTER);
+        pw_block(v, m->marks & PW_MARK_TIMED ? PW_DROP_TIMED_BLOCK : PW_DROP_FILTER);
 }
 
-/* Sections 6.6 and 6.7. */
+static __always_inline bool pw_is_martian(const struct pw_packet *p, const struct pw_meta *meta,
+                                          int family, bool src_local)
+{
+    if (meta->no_martian)
+        return false;
+    return pw_is_loopback(family, p->src_hi, p->src_lo) ||
+           pw_is_loopback(family, p->dst_hi, p->dst_lo) || (src_local && !meta->accept_local);
+}
+
+static __always_inline void pw_is_damaged(const struct img_header *h, struct pw_verdict *v)
+{
+    pw_no_match(&v->match);
+    v->kind = PW_PASSED;
+    if (h->flags & IMG_ARMED)
+        pw_block(v, PW_DROP_INTERNAL);
+}
+
+/* Sections 6.4 to 6.7 of a packet of one family. */
 static __always_inline void pw_classify(void *image, const struct img_header *h,
-                                        struct pw_packet *p, struct pw_meta *meta, bool src_local,
+                                        struct pw_packet *p, struct pw_meta *meta, int family,
                                         struct pw_verdict *v)
 {
     struct pw_search s; /* what is not set here is set where it is needed first */
+    bool egress = meta->egress;
+    __u32 me;
 
+    bool src_local = pw_forget(pw_kind_of_peer(family, p->src_hi, p->src_lo) == PW_LOCAL_UNICAST);
+    if (!egress && (h->flags & IMG_ARMED) &&
+        pw_unlikely(pw_is_martian(p, meta, family, src_local))) {
+        pw_block(v, PW_DROP_MARTIAN);
+        return;
+    }
+    if (egress && meta->judged && !(src_local && !(h->flags & IMG_MASQUERADED_PASS)))
+        return;
+    if (!egress)
+        v->dst_me = (__u8)pw_forget(!meta->not_me && pw_dst_is_me(p, meta, family));
+    me = egress ? pw_forget(src_local || meta->from_host) : (__u32)v->dst_me << 1;
     s.image = image;
     s.front = (const __u8 *)h;
     s.packet = p;
-    s.zone = meta->zone;
-    s.verdict = v;
-    s.only_icmp_typed = v->unmatched - PW_PASSED;
-    if (!meta->egress)
-        v->dst_me = (__u8)pw_forget(!meta->not_me && pw_dst_is_me(p, meta));
-    s.me = (__u8)(meta->egress ? pw_forget(src_local || meta->from_host) : v->dst_me << 1);
-    if (pw_search(&s, meta) < 0) {
-        pw_no_match(&v->match);
-        if (h->flags & IMG_ARMED)
-            pw_block(v, PW_DROP_INTERNAL);
+    s.match = &v->match;
+    s.k.zone = meta->zone;
+    if (pw_unlikely(pw_search(&s, meta, v, family, me) < 0)) {
+        pw_is_damaged(h, v);
         return;
     }
     if (!v->match.w)
         v->kind = v->unmatched;
     pw_decide(p, v);
-}
-
-static __always_inline bool pw_is_martian(const struct pw_packet *p, const struct pw_meta *meta,
-                                          bool src_local)
-{
-    if (meta->no_martian)
-        return false;
-    return pw_is_loopback(p, p->src_hi, p->src_lo) || pw_is_loopback(p, p->dst_hi, p->dst_lo) ||
-           (src_local && !meta->accept_local);
 }
 
 /* What happens to the packet under this image. */
@@ -160,28 +195,25 @@ static __always_inline void pw_judge(void *image, const struct img_header *h, st
 {
     bool armed = h->flags & IMG_ARMED;
 
-    *v = (struct pw_verdict){.kind = PW_QUIET, .match.order_and_id = IMG_NO_COUNTER};
-    if (p->reason) {
+    *v = (struct pw_verdict){.kind = PW_QUIET, .unmatched = PW_PASSED, .match.id = IMG_NO_COUNTER};
+    if (pw_unlikely(p->reason)) {
         if (armed)
             pw_block(v, p->reason);
         return;
     }
-    if (!p->family || (!armed && !h->n_entries))
+    if (pw_unlikely(!p->family || (!armed && !h->n_entries)))
         return;
+    v->kind = PW_PASSED;
+    if (p->family == 4) {
+        pw_classify(image, h, p, meta, 4, v);
+        return;
+    }
     __u32 row = pw_forget(pw_icmp_row(p));
-    if (row == PW_ICMP_PASS) {
+    if (pw_unlikely(row == PW_ICMP_PASS)) {
         v->kind = PW_EXEMPT;
         v->dst_me = 1;
         return;
     }
-    v->kind = PW_PASSED;
     v->unmatched = (__u8)(PW_PASSED + (row & PW_ICMP_TYPED)); /* the next number: PW_EXEMPT */
-    bool src_local = pw_forget(pw_local_kind(p, p->src_hi, p->src_lo) == PW_LOCAL_UNICAST);
-    if (!meta->egress && armed && pw_is_martian(p, meta, src_local)) {
-        pw_block(v, PW_DROP_MARTIAN);
-        return;
-    }
-    if (meta->egress && meta->judged && !(src_local && !(h->flags & IMG_MASQUERADED_PASS)))
-        return;
-    pw_classify(image, h, p, meta, src_local, v);
+    pw_classify(image, h, p, meta, 6, v);
 }

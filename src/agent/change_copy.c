@@ -106,8 +106,8 @@ static int copy_op(const struct agent_change *c, struct agent_change *ret)
     ret->ops = NULL;
     ret->n_items = ret->n_renamed_rules = ret->n_ops = 0;
     if (copy_text(c->policy, &ret->policy) < 0 || copy_text(c->rule, &ret->rule) < 0 ||
-        copy_text(c->text, &ret->text) < 0 || copy_text(c->key, &ret->key) < 0 ||
-        copy_text(c->title, &ret->title) < 0 ||
+        copy_text(c->text_given ? NULL : c->text, &ret->text) < 0 ||
+        copy_text(c->key, &ret->key) < 0 || copy_text(c->title, &ret->title) < 0 ||
         copy_text(c->renamed_from, &ret->renamed_from) < 0 || copy_items(c, ret) < 0)
         return -ENOMEM;
     return copy_renamed(c, ret);
@@ -128,5 +128,7 @@ int change_copy(const struct agent_change *c, struct agent_change *ret)
         if (copy_op(&c->ops[i], &ops[i]) < 0)
             return -ENOMEM;
     }
+    if (c->text_given) /* last: it is the caller's if anything failed */
+        ret->text = c->text;
     return 0;
 }

@@ -118,12 +118,17 @@ static int rename_policy(struct job *j, struct policy_list *l, const char *name)
     return 0;
 }
 
-/* The part of a file that belongs to policy i: comments before it go with it. */
-static int source_of(const struct policy_list *l, size_t i, const char *text, char **ret)
+/* The part of a file that belongs to policy i: comments before it go with it. Mostly a file has one
+ * policy: then it is the text itself, and nothing is copied to *ret_owned. */
+static int source_of(const struct policy_list *l, size_t i, const char *text, char **ret_owned,
+                     const char **ret)
 {
     size_t from = i == 0 ? 0 : l->v[i]->at.offset;
-    size_t to = i + 1 < l->n ? l->v[i + 1]->at.offset : strlen(text);
-    *ret = from <= to ? strndup(text + from, to - from) : NULL;
+    *ret = text + from;
+    if (i + 1 == l->n)
+        return 0;
+    size_t to = l->v[i + 1]->at.offset;
+    *ret = *ret_owned = from <= to ? strndup(text + from, to - from) : NULL;
     return *ret ? 0 : -ENOMEM;
 }
 
@@ -162,8 +167,9 @@ int prepare_policy_load(struct agent *a, struct job *j)
         return -ENOMEM;
     j->result.change = "none";
     for (size_t i = 0; i < l.n; i++) {
-        _cleanup_free_ char *source = NULL;
-        err = source_of(&l, i, text, &source);
+        _cleanup_free_ char *owned = NULL;
+        const char *source;
+        err = source_of(&l, i, text, &owned, &source);
         struct policy_put o = {.replace = j->change.replace,
                                .source = source,
                                .change = j->change.title ? j->change.title : "load",

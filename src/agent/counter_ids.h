@@ -39,5 +39,5 @@ bool counter_ids_recycle(struct counter_ids *t, uint32_t *ret_id);
 
 /* One more than the largest id ever given. */
 uint32_t counter_ids_limit(const struct counter_ids *t);
-/* The filter of an id, NULL if it has none. */
+/* The filter of an id, NULL if it has none. Valid until the next id is given. */
 const struct guid *counter_ids_owner(const struct counter_ids *t, uint32_t id);

@@ -252,6 +252,8 @@ const struct filter *desired_expansions(const struct desired *x, size_t origin, 
     return n > 0 ? &x->expanded[lo] : NULL;
 }
 
+static bool digest_of(const struct effective *e, const struct host *host, uint64_t ret[2]);
+
 int desired_build(struct layers *l, const struct host *host, struct counter_ids *ids,
                   struct diag *d, struct desired **ret)
 {
@@ -283,8 +285,7 @@ int desired_build(struct layers *l, const struct host *host, struct counter_ids 
     x->e.v = x->v;
     x->e.settings = &x->layers.settings;
     x->e.host = host;
-    x->places = effective_asks_place(&x->e);
-    desired_digest(&x->e, host, x->digest);
+    x->places = digest_of(&x->e, host, x->digest);
     layers_done(l);
     *l = (struct layers){0};
     *ret = TAKE_PTR(x);
@@ -299,7 +300,7 @@ const struct dynamic_entry *desired_dynamic(const struct desired *x, size_t i)
 }
 
 /* --- print --- */
-/* Two lanes of SipHash, each record keyed by the result of the one before. Fixed first keys:
+/* SipHash of 128 bits, each record keyed by the result of the one before. A fixed first key:
  * this is a comparison of our own data, not a table that others fill. */
 struct print {
     uint64_t lane[2];
@@ -307,10 +308,7 @@ struct print {
 
 static void print_add(struct print *p, const void *data, size_t len)
 {
-    uint64_t a = siphash24(data, len, (struct hash_seed){p->lane[0], 1});
-    uint64_t b = siphash24(data, len, (struct hash_seed){p->lane[1], 2});
-    p->lane[0] = a;
-    p->lane[1] = b;
+    siphash24_128(data, len, (struct hash_seed){p->lane[0], p->lane[1]}, p->lane);
 }
 
 static void print_string(struct print *p, const char *s)
@@ -318,25 +316,54 @@ static void print_string(struct print *p, const char *s)
     print_add(p, s ? s : "", s ? strlen(s) + 1 : 0);
 }
 
+/* Of a filter, with the first port of each side; what else it has follows as records. */
 struct filter_record {
-    uint64_t src[4], dst[4];
+    uint64_t src[2], dst[2];
     uint64_t deadline_ns;
-    uint32_t counter_id;
-    int32_t numbers[3];
     uint8_t guid[16];
-    uint8_t flags[8], kinds[6];
+    uint32_t counter_id;
+    int16_t numbers[3];
     uint16_t n_ports[2];
+    struct port_range ports[2];
+    uint8_t flags[8], kinds[6];
 };
 
-static void print_addr(const struct addr *a, uint64_t out[4], uint8_t kinds[3])
+static void print_addr(const struct addr *a, uint64_t out[2], uint8_t kinds[3])
 {
     out[0] = a->first.hi;
     out[1] = a->first.lo;
-    out[2] = a->last.hi;
-    out[3] = a->last.lo;
     kinds[0] = (uint8_t)a->kind;
     kinds[1] = (uint8_t)a->family;
     kinds[2] = a->prefix_len;
+}
+
+static void print_ports(const struct portset *s, struct port_range *ret_first, uint16_t *ret_n)
+{
+    *ret_n = (uint16_t)s->n;
+    if (s->n > 0)
+        *ret_first = s->range[0];
+}
+
+/* What few filters have. Which of these records there are follows from the first one, but for
+ * strings, so that these come with what they are. */
+static void print_rest(struct print *p, const struct filter *f)
+{
+    const struct addr *addrs[] = {&f->src, &f->dst};
+    const struct portset *ports[] = {&f->sport, &f->dport};
+    const char *strings[] = {f->interface, f->methods, f->src.name, f->dst.name};
+    for (size_t i = 0; i < ARRAY_SIZE(addrs); i++) {
+        const uint64_t last[] = {addrs[i]->last.hi, addrs[i]->last.lo};
+        if (addrs[i]->kind == ADDR_RANGE)
+            print_add(p, last, sizeof(last));
+        if (ports[i]->n > 1)
+            print_add(p, ports[i]->range, ports[i]->n * sizeof(*ports[i]->range));
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(strings); i++) {
+        if (!strings[i])
+            continue;
+        print_add(p, &i, sizeof(i));
+        print_string(p, strings[i]);
+    }
 }
 
 static void print_filter(struct print *p, const struct effective_filter *ef)
@@ -354,24 +381,16 @@ static void print_filter(struct print *p, const struct effective_filter *ef)
     r.numbers[1] = f->icmp_type;
     r.numbers[2] = f->icmp_code;
     memcpy(r.guid, f->guid.b, sizeof(r.guid)); /* decides between equal weights */
-    const bool flags[8] = {f->inpass, f->mirrored, f->override, f->keep_state,
-                           f->log,    false,       false,       false};
+    const bool flags[5] = {f->inpass, f->mirrored, f->override, f->keep_state, f->log};
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         r.flags[i] = flags[i];
     r.flags[5] = (uint8_t)f->action;
     r.flags[6] = (uint8_t)f->profile;
     r.flags[7] = (uint8_t)(ef->layer | ef->connection << 4);
-    r.n_ports[0] = (uint16_t)f->sport.n;
-    r.n_ports[1] = (uint16_t)f->dport.n;
+    print_ports(&f->sport, &r.ports[0], &r.n_ports[0]);
+    print_ports(&f->dport, &r.ports[1], &r.n_ports[1]);
     print_add(p, &r, sizeof(r));
-    if (f->sport.n)
-        print_add(p, f->sport.range, f->sport.n * sizeof(*f->sport.range));
-    if (f->dport.n)
-        print_add(p, f->dport.range, f->dport.n * sizeof(*f->dport.range));
-    const char *strings[] = {f->interface, f->methods, f->src.name, f->dst.name};
-    for (size_t i = 0; i < ARRAY_SIZE(strings); i++)
-        if (strings[i])
-            print_string(p, strings[i]);
+    print_rest(p, f);
 }
 
 static void print_settings(struct print *p, const struct filter_settings *s)
@@ -409,21 +428,31 @@ uint64_t host_print(const struct host *h, bool places)
     return p.lane[0];
 }
 
-void desired_digest(const struct effective *e, const struct host *host, uint64_t ret[2])
+/* Returns whether a filter asks for interfaces: all filters are looked at once. */
+static bool digest_of(const struct effective *e, const struct host *host, uint64_t ret[2])
 {
     struct print p = {{0x5057, 0x4447}};
+    uint64_t sum[2] = {0, 0}, print[2];
+    bool places = false;
+    for (size_t i = 0; i < e->n; i++) {
+        struct effective one = {.v = &e->v[i], .n = 1};
+        places = places || effective_asks_place(&one);
+        desired_filter_print(&e->v[i], print);
+        sum[0] += print[0];
+        sum[1] += print[1];
+    }
     /* Another version may compile the same filters to other bytes. */
     print_string(&p, PORTWARD_VERSION);
     print_settings(&p, e->settings);
-    print_host(&p, host, !e->settings->dhcp_client_off, effective_asks_place(e));
-    ret[0] = p.lane[0];
-    ret[1] = p.lane[1];
-    for (size_t i = 0; i < e->n; i++) {
-        uint64_t print[2];
-        desired_filter_print(&e->v[i], print);
-        ret[0] += print[0];
-        ret[1] += print[1];
-    }
+    print_host(&p, host, !e->settings->dhcp_client_off, places);
+    ret[0] = p.lane[0] + sum[0];
+    ret[1] = p.lane[1] + sum[1];
+    return places;
+}
+
+void desired_digest(const struct effective *e, const struct host *host, uint64_t ret[2])
+{
+    (void)digest_of(e, host, ret);
 }
 
 void desired_filter_print(const struct effective_filter *ef, uint64_t ret[2])

@@ -287,6 +287,8 @@ static void tell_left_out(struct agent *a)
 void droplog_poll(struct agent *a)
 {
     struct droplog *l = &a->droplog;
+    if (!a->in_force) /* starting: nobody could say yet which filters records are of */
+        return;
     if (l->polls % POLLS_PER_SECOND == 0)
         l->journal_tokens = JOURNAL_PER_SECOND;
     int n = datapath_log_read(a->dp, READ_MAX, on_record, a);

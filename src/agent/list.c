@@ -60,6 +60,11 @@ static int read_counters(struct agent *a, struct counter **ret)
     return 0;
 }
 
+size_t agent_n_filters(const struct agent *a)
+{
+    return a->in_force ? a->in_force->n_written : 0;
+}
+
 int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
                struct agent_filters *ret)
 {

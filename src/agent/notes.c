@@ -178,18 +178,32 @@ static void note_forwarded_policies(struct agent *a, const struct desired *x, st
         note_forwarded(a, j, first, n);
 }
 
-void notes_for_policies(struct agent *a, const struct desired *x, struct job *j)
+/* Without another action no filter contradicts one; large lists mostly have one alone. */
+static bool is_of_one_action(const struct desired *x)
+{
+    for (size_t i = 1; i < x->e.n; i++)
+        if (filter_effect(x->e.v[i].filter) != filter_effect(x->e.v[0].filter))
+            return false;
+    return true;
+}
+
+static void find_conflicts_of_fresh(const struct desired *x, struct job *j)
 {
     _cleanup_free_ struct sort_key *k = calloc(x->e.n + 1, sizeof(*k));
     _cleanup_free_ bool *fresh = calloc(x->e.n + 1, sizeof(*fresh));
     if (!k || !fresh)
         return;
-    for (size_t i = 0; i < x->e.n; i++)
-        k[i] = (struct sort_key){notes_key(x->e.v[i].filter), (uint32_t)i};
+    for (size_t i = 0; i < x->e.n; i++) /* 40 bits: each byte is one pass of the sort */
+        k[i] = (struct sort_key){notes_key(x->e.v[i].filter) >> 24, (uint32_t)i};
     for (size_t i = 0; i < x->n_fresh; i++)
         fresh[x->fresh[i]] = true;
-    if (sort_keys(k, x->e.n) < 0)
-        return;
-    report_neighbours(x, j, k, x->e.n, fresh);
+    if (sort_keys(k, x->e.n) == 0)
+        report_neighbours(x, j, k, x->e.n, fresh);
+}
+
+void notes_for_policies(struct agent *a, const struct desired *x, struct job *j)
+{
+    if (!is_of_one_action(x))
+        find_conflicts_of_fresh(x, j);
     note_forwarded_policies(a, x, j);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* agent/selftest_near.c: see selftest_near.h. A bucket is a hash of the upper half of an IPv4
- * address, or of a quarter of an IPv6 address. Pure. */
+ * address, or of the upper half or quarter of an IPv6 address: sites have a /32 in common, and
+ * hosts of one site are told apart by their networks. Pure. */
 #include "selftest_near.h"
 
 #include <errno.h>
@@ -8,11 +9,12 @@
 
 #include "base/util.h"
 
-enum { KEY4_BITS = 16, KEY6_BITS = 32 };
+enum { KEY4_BITS = 16, KEY6_BITS = 32, KEY6_LONG_BITS = 64 };
 
-static uint32_t bucket(enum family f, struct ip ip)
+/* By so many of its bits. */
+static uint32_t bucket(enum family f, struct ip ip, unsigned bits)
 {
-    uint64_t key = f == FAMILY_4 ? ip.lo >> KEY4_BITS : ~(ip.hi >> KEY6_BITS);
+    uint64_t key = f == FAMILY_4 ? ip.lo >> KEY4_BITS : ~(ip.hi >> (64 - bits)) + bits;
     return (uint32_t)(key * 0x9e3779b97f4a7c15ULL >> 52) % NEAR_BUCKETS;
 }
 
@@ -28,6 +30,13 @@ static bool is_narrow(const struct addr *a)
 static const struct addr *side_of(const struct filter *f)
 {
     return is_narrow(&f->src) ? &f->src : is_narrow(&f->dst) ? &f->dst : NULL;
+}
+
+/* Of a side that is narrow. */
+static uint32_t bucket_of(const struct addr *a)
+{
+    unsigned bits = a->prefix_len >= KEY6_LONG_BITS ? KEY6_LONG_BITS : KEY6_BITS;
+    return bucket(a->family, a->first, bits);
 }
 
 static struct effective only(const struct effective *e, const struct effective_filter *ef)
@@ -90,7 +99,7 @@ int near_build(struct near *ret, const struct effective *e, size_t n)
             x.n_always++;
             continue;
         }
-        uint32_t b = bucket(a->family, a->first);
+        uint32_t b = bucket_of(a);
         x.next[i] = x.head[b];
         x.head[b] = (uint32_t)i + 1;
     }
@@ -127,13 +136,27 @@ static int keep_arming(struct near *x, size_t *n)
     return x->armed || x->n_later_arming == 0 ? 0 : keep(x, (*n)++, &ef);
 }
 
+static bool is_among(uint32_t b, const uint32_t *v, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        if (v[i] == b)
+            return true;
+    return false;
+}
+
 int near_of(struct near *x, const struct packet *p, struct effective *ret)
 {
-    uint32_t at[2] = {bucket(p->family, p->src), bucket(p->family, p->dst)};
+    enum { SIDES = 2, BUCKETS_MAX = 4 };
+    const struct ip ip[SIDES] = {p->src, p->dst};
+    uint32_t at[BUCKETS_MAX];
+    unsigned n_at = 0, per_side = p->family == FAMILY_4 ? 1 : 2;
+    for (unsigned i = 0; i < SIDES * per_side; i++)
+        at[n_at++] = bucket(p->family, ip[i % SIDES], i < SIDES ? KEY6_BITS : KEY6_LONG_BITS);
     size_t n = x->n_always;
     int r = keep_bucket(x, NEAR_ALL, &n);
-    for (unsigned side = 0; side < (at[0] == at[1] ? 1 : 2) && r == 0; side++)
-        r = keep_bucket(x, at[side], &n);
+    for (unsigned i = 0; i < n_at && r == 0; i++)
+        if (!is_among(at[i], at, i))
+            r = keep_bucket(x, at[i], &n);
     if (r == 0)
         r = keep_arming(x, &n);
     *ret = *x->e;
@@ -146,7 +169,7 @@ int near_of(struct near *x, const struct packet *p, struct effective *ret)
 static uint32_t later_bucket(const struct near *x, const struct effective_filter *ef)
 {
     const struct addr *a = side_of(ef->filter);
-    return !a || asks_place(x->e, ef) ? NEAR_ALL : bucket(a->family, a->first);
+    return !a || asks_place(x->e, ef) ? NEAR_ALL : bucket_of(a);
 }
 
 int near_reserve(struct near *x)

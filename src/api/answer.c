@@ -22,6 +22,7 @@ void request_done(struct request *r)
     free(r->query_text);
     api_params_done(&r->params);
     json_decref(r->body);
+    agent_filters_done(&r->list.l);
     strbuf_done(&r->answer);
 }
 

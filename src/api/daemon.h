@@ -42,7 +42,7 @@ struct api_server {
     struct agent *agent;
     struct sessions *sessions;
     struct MHD_Daemon *daemon;
-    struct sd_event_source *io, *timer;
+    struct sd_event_source *io, *timer, *parts;
     int listen_fd;
     char *path;
     char *group_file, *passwd_file, *admin_group, *read_group;
@@ -64,6 +64,9 @@ void server_run(struct api_server *s);
 /* Has server_run() called from the event loop, soon. */
 void server_kick(struct api_server *s);
 
+/* A request has an answer in parts (request.more). */
+void server_expect_parts(struct api_server *s);
+
 /* --- exchange.c --- */
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
                                 const char *method, const char *version, const char *data,
@@ -71,6 +74,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const cha
 void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
                         enum MHD_RequestTerminationCode why);
 size_t exchange_unescape(void *cls, struct MHD_Connection *mhd, char *s);
+/* The next part of its answer. Not from inside libmicrohttpd's callbacks. */
+void exchange_more(struct exchange *x);
 /* Answers one that waits for the agent, which will not answer any more. */
 void exchange_abandon(struct exchange *x);
 

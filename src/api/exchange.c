@@ -256,15 +256,20 @@ static void run(struct exchange *x)
         (void)diag_fail(&r->diag, DIAG_AGENT, "agent is stopping");
         x->refused = true;
     }
+    if (r->text_body)
+        r->given_text = TAKE_PTR(x->body);
+    const char *body = r->text_body ? r->given_text : x->body;
     if (x->refused)
         answer_diag(r);
     else
-        route_run(r, x->body ? x->body : "", x->body_len);
+        route_run(r, body ? body : "", x->body_len);
     /* The text itself is not needed any more. What was made of it is, while a change waits: until
      * then it counts as before. */
-    free(x->body);
-    x->body = NULL;
+    free(TAKE_PTR(r->given_text));
+    free(TAKE_PTR(x->body));
     x->body_len = 0;
+    if (r->more)
+        server_expect_parts(x->conn->server);
     if (r->waiting)
         return;
     x->conn->server->body_bytes -= x->body_cap;
@@ -314,9 +319,25 @@ void exchange_abandon(struct exchange *x)
         return;
     agent_forget(r->agent, r->change_id);
     r->waiting = false;
-    (void)diag_fail(&r->diag, DIAG_AGENT, "agent is stopping, the change may still be made");
+    (void)diag_fail(&r->diag, DIAG_AGENT, "agent is stopping%s",
+                    r->more ? "" : ", the change may still be made");
+    r->more = NULL;
     answer_diag(r);
     MHD_resume_connection(x->mhd);
+}
+
+void exchange_more(struct exchange *x)
+{
+    struct request *r = &x->request;
+    int e = r->more(r);
+
+    if (e > 0)
+        return;
+    r->more = NULL;
+    r->waiting = false;
+    if (e < 0)
+        answer_diag(r);
+    r->wake(r);
 }
 
 void exchange_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,

@@ -264,10 +264,14 @@ int handle_policy_load(struct request *r)
 {
     struct agent_change c = {.kind = AGENT_POLICY_LOAD,
                              .text = r->params.text[PARAM_TEXT],
+                             .text_given = r->given_text,
                              .policy = r->params.text[PARAM_NAME],
                              .replace = r->params.flag[PARAM_REPLACE]};
+    int e = change_start(r, &c, reply_by_kind);
 
-    return change_start(r, &c, reply_by_kind);
+    if (e >= 0)
+        r->given_text = NULL; /* it is the agent's */
+    return e;
 }
 
 int handle_policy_delete(struct request *r)

@@ -7,6 +7,11 @@
 #include "json.h"
 #include "request.h"
 
+enum {
+    LIST_AT_ONCE = 1000,
+    LIST_PART = 500, /* about 15 ms */
+};
+
 int handle_status(struct request *r)
 {
     struct agent_status s = {0};
@@ -32,19 +37,51 @@ static int parse_layer(struct request *r, const char *text, int *ret)
     return -EINVAL;
 }
 
-static int answer_filters(struct request *r, const struct agent_list_query *q, const char *member)
+/* What is shown is what was in force when the list began, whatever changes meanwhile. */
+static int begin_list(struct request *r)
 {
-    struct agent_filters l = {0};
-    int e = agent_list(r->agent, q, &r->diag, &l);
+    struct api_list *x = &r->list;
+    int e = agent_list(r->agent, &x->q, &r->diag, &x->l);
 
     if (e < 0)
         return e;
+    x->begun = true;
     answer_begin(r, agent_generation(r->agent));
-    (void)strbuf_addf(&r->answer, "{\"%s\":", member); /* errors are sticky */
-    (void)json_filters_add(&r->answer, &l);
-    (void)strbuf_add(&r->answer, "}");
-    agent_filters_done(&l);
+    (void)strbuf_addf(&r->answer, "{\"%s\":[", x->member); /* errors are sticky */
+    return 1;
+}
+
+static int list_more(struct request *r)
+{
+    struct api_list *x = &r->list;
+    size_t left = x->l.n - x->next, n = left < LIST_PART ? left : LIST_PART;
+
+    if (!x->begun)
+        return begin_list(r);
+    if (x->next > 0 && n > 0)
+        (void)strbuf_add(&r->answer, ",");
+    (void)json_filters_add(&r->answer, x->l.v + x->next, n);
+    x->next += n;
+    if (x->next < x->l.n && !r->answer.error)
+        return 1;
+    (void)strbuf_add(&r->answer, "]}");
     return answer_end(r, NULL);
+}
+
+/* Of 100,000 filters the list takes seconds: then others are served between its parts. */
+static int answer_filters(struct request *r, const struct agent_list_query *q, const char *member)
+{
+    int e = 1;
+
+    r->list = (struct api_list){.q = *q, .member = member};
+    if (agent_n_filters(r->agent) > LIST_AT_ONCE) {
+        r->more = list_more;
+        r->waiting = true;
+        return 1;
+    }
+    while (e > 0)
+        e = list_more(r);
+    return e;
 }
 
 int handle_list(struct request *r)

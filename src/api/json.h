@@ -14,7 +14,7 @@ json_t *json_filter_fields(const char *text);
 json_t *json_exception(const struct agent_filter *f);
 json_t *json_candidate(const struct agent_candidate *c);
 /* "[...]" of filters, one after the other, into b. */
-int json_filters_add(struct strbuf *b, const struct agent_filters *l);
+int json_filters_add(struct strbuf *b, const struct agent_filter *v, size_t n);
 json_t *json_filter_array(const struct agent_filters *l);
 json_t *json_exception_array(const struct agent_filters *l);
 json_t *json_warnings(const struct agent_warnings *w);

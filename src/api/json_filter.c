@@ -81,17 +81,16 @@ json_t *json_candidate(const struct agent_candidate *c)
     return TAKE_PTR(j);
 }
 
-int json_filters_add(struct strbuf *b, const struct agent_filters *l)
+int json_filters_add(struct strbuf *b, const struct agent_filter *v, size_t n)
 {
-    (void)strbuf_add(b, "["); /* errors are sticky */
-    for (size_t i = 0; i < l->n && !b->error; i++) {
-        _cleanup_json_ json_t *j = json_filter(&l->v[i]);
+    for (size_t i = 0; i < n && !b->error; i++) {
+        _cleanup_json_ json_t *j = json_filter(&v[i]);
 
         if (i > 0)
-            (void)strbuf_add(b, ",");
+            (void)strbuf_add(b, ","); /* errors are sticky */
         (void)api_json_add(b, j);
     }
-    return strbuf_add(b, "]");
+    return b->error;
 }
 
 static json_t *array_of(const struct agent_filters *l, json_t *(*one)(const struct agent_filter *))

@@ -74,6 +74,15 @@ struct route {
     int (*handle)(struct request *r);
 };
 
+/* A list as an answer, which is written in parts if it is long. */
+struct api_list {
+    struct agent_list_query q;
+    const char *member; /* its name in "data" */
+    struct agent_filters l;
+    size_t next; /* filter to be written */
+    bool begun;
+};
+
 struct request {
     struct agent *agent;
     struct sessions *sessions;
@@ -84,6 +93,7 @@ struct request {
     char *capture[API_CAPTURES]; /* decoded, owned */
     struct api_params params;
     bool text_body;    /* the body is the text itself, its parameters are in the query */
+    char *given_text;  /* that text, for who needs it longer than the call: takes it, leaves NULL */
     json_t *body;      /* what params point into, owned */
     char **query_text; /* the same for a query: owned strings, n_query of them */
     size_t n_query;
@@ -105,6 +115,10 @@ struct request {
     enum agent_change_kind change_kind;
     void (*reply)(struct request *r, const struct agent_result *result);
     void (*wake)(struct request *r); /* set by server.c: the answer is there */
+
+    /* an answer in parts, between which others are served: it waits, too, but for nobody else */
+    struct api_list list;
+    int (*more)(struct request *r); /* writes a part: 1 = goes on, 0 = that was all, or negative */
 };
 void request_done(struct request *r);
 
@@ -126,7 +140,8 @@ extern const size_t api_n_routes;
 
 /* --- params.c --- */
 _must_check_ int params_from_body(struct request *r, const char *body, size_t len);
-/* The body of r->text_body: text[len] is NUL, and it lives until the handler has returned. */
+/* The body of r->text_body: text[len] is NUL, and it lives until the handler has returned, or is
+ * r->given_text. */
 _must_check_ int params_from_text(struct request *r, const char *text, size_t len);
 _must_check_ int params_from_query(struct request *r, const char *key, const char *value);
 _must_check_ int params_check(struct request *r);

@@ -116,6 +116,29 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
     return 0;
 }
 
+void server_expect_parts(struct api_server *s)
+{
+    /* fails only for a source of another kind or a loop that ended */
+    (void)sd_event_source_set_enabled(s->parts, SD_EVENT_ONESHOT);
+}
+
+/* Answers in parts are made one after the other, so that not more than one large list is in memory
+ * beside those that wait to be read: the oldest one's next part, if there is nothing else to do. */
+static int on_parts(sd_event_source *source, void *userdata)
+{
+    struct api_server *s = userdata;
+    struct exchange *oldest = NULL;
+
+    (void)source;
+    for (struct exchange *x = s->exchanges; x; x = x->next)
+        oldest = x->request.more ? x : oldest;
+    if (oldest) {
+        exchange_more(oldest);
+        server_expect_parts(s);
+    }
+    return 0;
+}
+
 static char *copy_or(const char *given, const char *otherwise)
 {
     return strdup(given ? given : otherwise);
@@ -164,6 +187,12 @@ static int add_sources(struct api_server *s, struct sd_event *event, struct diag
         r = sd_event_add_time(event, &s->timer, CLOCK_MONOTONIC, 0, TIMER_ACCURACY_US, on_timer, s);
     if (r >= 0)
         r = sd_event_source_set_enabled(s->timer, SD_EVENT_OFF);
+    if (r >= 0)
+        r = sd_event_add_defer(event, &s->parts, on_parts, s);
+    if (r >= 0)
+        r = sd_event_source_set_priority(s->parts, SD_EVENT_PRIORITY_IDLE);
+    if (r >= 0)
+        r = sd_event_source_set_enabled(s->parts, SD_EVENT_OFF);
     return r < 0 ? diag_errno(d, r, "cannot add the server to the event loop") : 0;
 }
 
@@ -210,6 +239,7 @@ struct api_server *api_server_stop(struct api_server *s)
         return NULL;
     s->io = sd_event_source_unref(s->io);
     s->timer = sd_event_source_unref(s->timer);
+    s->parts = sd_event_source_unref(s->parts);
     if (s->daemon) {
         answer_the_waiting(s);
         MHD_stop_daemon(s->daemon); /* closes the listening socket, too */

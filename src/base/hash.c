@@ -51,15 +51,14 @@ static inline void sip_block(uint64_t v[4], uint64_t m)
     v[0] ^= m;
 }
 
-uint64_t siphash24(const void *data, size_t len, struct hash_seed seed)
+/* The state after all of data, before the last rounds. */
+static void sip_absorb(uint64_t v[4], const void *data, size_t len, struct hash_seed seed)
 {
     const uint8_t *p = data;
-    uint64_t v[4] = {
-        seed.k0 ^ 0x736f6d6570736575ULL,
-        seed.k1 ^ 0x646f72616e646f6dULL,
-        seed.k0 ^ 0x6c7967656e657261ULL,
-        seed.k1 ^ 0x7465646279746573ULL,
-    };
+    v[0] ^= seed.k0 ^ 0x736f6d6570736575ULL;
+    v[1] ^= seed.k1 ^ 0x646f72616e646f6dULL;
+    v[2] ^= seed.k0 ^ 0x6c7967656e657261ULL;
+    v[3] ^= seed.k1 ^ 0x7465646279746573ULL;
     size_t whole = len / 8;
     for (size_t i = 0; i < whole; i++) {
         uint64_t m;
@@ -70,10 +69,31 @@ uint64_t siphash24(const void *data, size_t len, struct hash_seed seed)
     for (size_t i = 0; i < len % 8; i++)
         last |= (uint64_t)p[8 * whole + i] << (8 * i);
     sip_block(v, last);
-    v[2] ^= 0xff;
+}
+
+static uint64_t sip_end(uint64_t v[4])
+{
     for (int i = 0; i < 4; i++)
         sip_round(v);
     return v[0] ^ v[1] ^ v[2] ^ v[3];
+}
+
+uint64_t siphash24(const void *data, size_t len, struct hash_seed seed)
+{
+    uint64_t v[4] = {0};
+    sip_absorb(v, data, len, seed);
+    v[2] ^= 0xff;
+    return sip_end(v);
+}
+
+void siphash24_128(const void *data, size_t len, struct hash_seed seed, uint64_t ret[2])
+{
+    uint64_t v[4] = {0, 0xee};
+    sip_absorb(v, data, len, seed);
+    v[2] ^= 0xee;
+    ret[0] = sip_end(v);
+    v[1] ^= 0xdd;
+    ret[1] = sip_end(v);
 }
 
 int hash_table_new(struct hash_seed seed, struct hash_table **ret)
@@ -136,17 +156,9 @@ static int resize(struct hash_table *t, size_t n)
 }
 
 /* At most three quarters are in use. */
-static bool is_full(const struct hash_table *t, size_t n_slots, size_t more)
+static bool is_full(const struct hash_table *t)
 {
-    return (t->n_used + more) * 4 > n_slots * 3;
-}
-
-int hash_table_reserve(struct hash_table *t, size_t n)
-{
-    size_t slots = t->n_slots;
-    while (is_full(t, slots, n))
-        slots *= 2;
-    return slots > t->n_slots ? resize(t, slots) : 0;
+    return (t->n_used + 1) * 4 > t->n_slots * 3;
 }
 
 int hash_table_put(struct hash_table *t, const void *key, size_t len, void *value)
@@ -155,7 +167,7 @@ int hash_table_put(struct hash_table *t, const void *key, size_t len, void *valu
     size_t i = find_slot(t, hash, key, len);
     if (t->slots[i].value)
         return -EEXIST;
-    if (is_full(t, t->n_slots, 1)) {
+    if (is_full(t)) {
         int r = resize(t, t->n_slots * 2);
         if (r < 0)
             return r;

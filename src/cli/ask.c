@@ -207,21 +207,25 @@ static int add_query(struct strbuf *target, json_t *members)
 }
 
 int cli_ask_text(struct cli *c, const char *path, json_t *members, const struct cli_source *text,
-                 json_t **ret_doc)
+                 int (*check)(struct cli *c), json_t **ret_doc)
 {
     _cleanup_json_ json_t *owned = members;
     _cleanup_(strbuf_done) struct strbuf target = STRBUF_INIT(CLI_TARGET_BYTES);
+    _cleanup_(api_answer_done) struct api_answer answer = {0};
     struct diag d;
-    int code;
 
     if (strbuf_add(&target, path) < 0 || add_query(&target, owned) < 0)
         cli_out_of_memory(); /* reason and names are shorter than the target may be */
-    code = ask(c,
-               &(struct api_request){.method = "POST",
-                                     .target = target.s,
-                                     .body = text->text,
-                                     .body_len = text->len,
-                                     .text = true},
-               /* print= */ true, &d, ret_doc);
-    return code < 0 ? cli_fail(c, &d) : code;
+    int r = api_client_call(c->socket_path,
+                            &(struct api_request){.method = "POST",
+                                                  .target = target.s,
+                                                  .body = text->text,
+                                                  .body_len = text->len,
+                                                  .text = true,
+                                                  .timeout_ms = c->timeout_ms},
+                            &d, &answer);
+    int code = r < 0 || answer.status != API_STATUS_OK ? check(c) : 0;
+    if (code)
+        return code;
+    return r < 0 ? cli_fail(c, &d) : take_answer(c, &answer, /* print= */ true, ret_doc);
 }

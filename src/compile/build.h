@@ -117,6 +117,7 @@ struct family_build {
     size_t n_groups, cap_groups;
     uint32_t *group_of_shape; /* number in the order of discovery -> group */
     size_t n_items;
+    uint64_t n_copies; /* entries that the items make */
     struct img_group masks[IMG_MAX_GROUPS];
     struct entry *entries;
     size_t n_entries;
@@ -145,6 +146,7 @@ struct build {
     struct item *items;
     size_t n_items, cap_items;
     uint64_t n_expanded;  /* filters with every port item counted */
+    bool keeps_state;     /* a filter does */
     uint64_t copies;      /* made of address ranges, later also of port ranges */
     struct side src, dst; /* scratch of expand.c, too large for a stack frame */
     struct port_dim sport, dport;
@@ -162,6 +164,14 @@ static inline enum family family_of(unsigned fam)
 static inline void *line_at(const struct build *b, uint32_t line)
 {
     return b->lines + (size_t)line * IMG_LINE_BYTES;
+}
+static inline unsigned slots_per_line(unsigned fam)
+{
+    return fam == FAM4 ? IMG_SLOTS4 : IMG_SLOTS6;
+}
+static inline unsigned rule_bytes(unsigned fam)
+{
+    return fam == FAM4 ? sizeof(struct img_rule4) : sizeof(struct img_rule6);
 }
 /* IPv6: the longer concrete side is stored in the slot, the other one as a print. */
 static inline bool shape_main_dst(struct shape s)
@@ -209,10 +219,10 @@ static inline uint64_t entry_meta(const struct entry *e)
 }
 /* fill.c: fill_slots() is false when an entry found no room, with the family that is too full. */
 /* IPv6: the print of an entry's other side, 0 if there is none. */
-uint64_t entry_print(uint64_t seed, unsigned fam, const struct entry *e);
+uint32_t entry_print(uint64_t seed, unsigned fam, const struct entry *e);
 /* Where the chain of an entry begins. */
 uint64_t entry_hash(uint64_t seed, unsigned fam, const struct img_group *masks,
-                    const struct entry *e, uint64_t print);
+                    const struct entry *e, uint32_t print);
 /* Brings the line of entry i closer, if there is one. Tables are larger than caches, and an entry
  * has its line anywhere: steps over all entries look some ahead. */
 enum { ENTRIES_AHEAD = 12 };
@@ -222,10 +232,15 @@ bool fill_slots(struct build *b, unsigned *ret_full);
 struct ip entry_side(const struct family_build *f, unsigned fam, const struct entry *e,
                      bool destination);
 /* prune.c */
-enum { PRUNE_BITS_SMALL = 8 };
+enum { PRUNE_BITS_SMALL = 12 };
 uint32_t prune_bits(const struct family_build *f);
 bool prune_uses(const struct family_build *f, unsigned fam, bool destination);
 bool prune_uses_proto(const struct family_build *f);
+/* Groups that give a whole address, and how many bits of its hash are an index for them. */
+__u64 prune_hosts(const struct family_build *f, unsigned fam, bool destination);
+uint16_t prune_hosts_bits(const struct family_build *f, __u64 groups);
+/* The bit of an address. */
+uint32_t prune_host(uint64_t seed, unsigned fam, struct ip a, unsigned bits);
 void prune_fill(struct build *b, unsigned fam);
 /* Does the group give enough of the address to be left out for others? */
 bool prune_selective(struct shape s, unsigned fam, bool destination);

@@ -108,8 +108,7 @@ static size_t emit(const struct build *b, const struct item *it, struct entry *o
     size_t n = 0;
     for (uint32_t i = s.first; i <= s.last; i++) {
         for (uint32_t j = d.first; j <= d.last; j++, n++) {
-            if (out)
-                out[n] = entry_make(it, group, i, j);
+            out[n] = entry_make(it, group, i, j);
         }
     }
     return n;
@@ -167,28 +166,38 @@ static void drop_covered(struct build *b, struct family_build *f)
     f->n_entries = n;
 }
 
+enum { KEY_WORDS = 6 };
+
 /* The words that cmp_key() compares, from the last one to the first. */
-static uint64_t key_word(const struct entry *e, unsigned word)
+static inline void key_words(const struct entry *e, uint64_t ret[KEY_WORDS])
 {
-    const uint64_t words[] = {
-        e->b_lo, e->b_hi, e->hi,
-        e->a_lo, e->a_hi, (uint64_t)e->group << 16 | (uint64_t)e->src_len << 8 | e->dst_len,
-    };
-    return words[word];
+    ret[0] = e->b_lo;
+    ret[1] = e->b_hi;
+    ret[2] = e->hi;
+    ret[3] = e->a_lo;
+    ret[4] = e->a_hi;
+    ret[5] = (uint64_t)e->group << 16 | (uint64_t)e->src_len << 8 | e->dst_len;
 }
 
-enum { KEY_WORDS = 6 };
+static inline uint64_t key_word(const struct entry *e, unsigned word)
+{
+    uint64_t words[KEY_WORDS];
+    key_words(e, words);
+    return words[word];
+}
 
 /* Order of the entries by key, equal keys in any order. Words that are the same in all are left
  * out. */
 static int order_by_key(const struct family_build *f, struct sort_key *order)
 {
-    uint64_t differs[KEY_WORDS] = {0};
+    uint64_t differs[KEY_WORDS] = {0}, first[KEY_WORDS], words[KEY_WORDS];
     int r = 0;
+    key_words(&f->entries[0], first);
     for (uint32_t i = 0; i < f->n_entries; i++) {
         order[i].index = i;
+        key_words(&f->entries[i], words);
         for (unsigned w = 0; w < KEY_WORDS; w++)
-            differs[w] |= key_word(&f->entries[i], w) ^ key_word(&f->entries[0], w);
+            differs[w] |= words[w] ^ first[w];
     }
     for (unsigned w = 0; r == 0 && w < KEY_WORDS; w++) {
         if (differs[w] == 0)
@@ -200,41 +209,51 @@ static int order_by_key(const struct family_build *f, struct sort_key *order)
     return r;
 }
 
+/* In place: entries are large, and fresh memory costs more than moving them. Each cycle of the
+ * permutation is followed once, and what is done stands at its own number. */
+static void put_in_order(struct entry *v, struct sort_key *order, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct entry first = v[i];
+        size_t at = i;
+        while (order[at].index != i) {
+            size_t from = order[at].index;
+            v[at] = v[from];
+            order[at].index = (uint32_t)at;
+            at = from;
+        }
+        v[at] = first;
+        order[at].index = (uint32_t)at;
+    }
+}
+
 /* By cmp_entry(). Most keys are there once, so that comparing is left for few. */
 static int sort_entries(struct family_build *f)
 {
     size_t n = f->n_entries;
+    struct entry *v = f->entries;
     _cleanup_free_ struct sort_key *order = malloc((n + 1) * sizeof(*order));
-    _cleanup_free_ struct entry *sorted = malloc((n + 1) * sizeof(*sorted));
-    if (!order || !sorted)
+    if (!order)
         return -ENOMEM;
     int r = order_by_key(f, order);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < n; i++)
-        sorted[i] = f->entries[order[i].index];
+    put_in_order(v, order, n);
     for (size_t from = 0, to; from < n; from = to) {
-        for (to = from + 1; to < n && cmp_key(&sorted[from], &sorted[to]) == 0;)
+        for (to = from + 1; to < n && cmp_key(&v[from], &v[to]) == 0;)
             to++;
         if (to - from > 1)
-            qsort(&sorted[from], to - from, sizeof(*sorted), cmp_entry);
+            qsort(&v[from], to - from, sizeof(*v), cmp_entry);
     }
-    free(f->entries);
-    f->entries = TAKE_PTR(sorted);
     return 0;
 }
 
 int entries_build(struct build *b, unsigned fam)
 {
     struct family_build *f = &b->fam[fam];
-    size_t n = 0;
-    for (size_t i = 0; i < b->n_items; i++) {
-        if (b->items[i].family == fam)
-            n += emit(b, &b->items[i], NULL);
-    }
-    if (n == 0)
+    if (f->n_copies == 0)
         return 0;
-    f->entries = calloc(n, sizeof(*f->entries));
+    f->entries = calloc(f->n_copies, sizeof(*f->entries));
     if (!f->entries)
         return -ENOMEM;
     for (size_t i = 0; i < b->n_items; i++) {

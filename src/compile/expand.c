@@ -160,49 +160,79 @@ static int add_derived(void *arg, const struct derived *x)
 enum { LAYER_BITS = 2 };
 _Static_assert(_LAYER_MAX <= 1 << LAYER_BITS, "layers fit");
 
-struct rank {
-    struct guid guid;
-    uint32_t layer, counter_id, index;
-};
+/* Layer, GUID and counter of a filter as one number of 192 bits, from its highest word on. */
+enum { RANK_WORDS = 3, RANK_FEW = 32, RANK_WINDOW = 32 };
 
-static int cmp_rank(const void *pa, const void *pb)
+static uint64_t rank_word(const struct build *b, uint32_t i, unsigned word)
 {
-    const struct rank *a = pa, *b = pb;
-    if (a->layer != b->layer)
-        return a->layer < b->layer ? -1 : 1;
-    int c = guid_cmp(&a->guid, &b->guid);
-    if (c != 0)
-        return c;
-    return a->counter_id < b->counter_id ? -1 : a->counter_id > b->counter_id;
+    const struct effective_filter *ef = &b->e->v[i];
+    uint64_t half[2];
+    memcpy(half, ef->filter->guid.b, sizeof(half));
+    if (word == 0)
+        return (uint64_t)ef->layer << (64 - LAYER_BITS) | be64toh(half[0]) >> LAYER_BITS;
+    if (word == 1)
+        return be64toh(half[0]) << (64 - LAYER_BITS) | be64toh(half[1]) >> LAYER_BITS;
+    return be64toh(half[1]) << (64 - LAYER_BITS) | ef->counter_id;
 }
 
-/* By cmp_rank(). GUIDs are random, so that their first bits mostly decide. */
-static int sort_ranks(struct rank *rank, size_t n)
+static int cmp_rank(const struct build *b, uint32_t i, uint32_t k)
 {
-    _cleanup_free_ struct sort_key *order = malloc((n + 1) * sizeof(*order));
-    _cleanup_free_ struct rank *copy = malloc((n + 1) * sizeof(*copy));
-    if (!order || !copy)
-        return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t first;
-        memcpy(&first, rank[i].guid.b, sizeof(first));
-        first = be64toh(first) >> LAYER_BITS;
-        order[i] =
-            (struct sort_key){(uint64_t)rank[i].layer << (64 - LAYER_BITS) | first, (uint32_t)i};
+    const struct effective_filter *x = &b->e->v[i], *y = &b->e->v[k];
+    if (x->layer != y->layer)
+        return x->layer < y->layer ? -1 : 1;
+    int c = guid_cmp(&x->filter->guid, &y->filter->guid);
+    return c != 0 ? c : x->counter_id < y->counter_id ? -1 : x->counter_id > y->counter_id;
+}
+
+static void sort_few_ranks(const struct build *b, struct sort_key *v, size_t n)
+{
+    for (size_t i = 1; i < n; i++) {
+        struct sort_key moved = v[i];
+        size_t at = i;
+        for (; at > 0 && cmp_rank(b, moved.index, v[at - 1].index) < 0; at--)
+            v[at] = v[at - 1];
+        v[at] = moved;
     }
-    int r = sort_keys(order, n);
-    if (r < 0)
-        return r;
-    memcpy(copy, rank, n * sizeof(*copy));
-    for (size_t i = 0; i < n; i++)
-        rank[i] = copy[order[i].index];
-    for (size_t from = 0, to; from < n; from = to) {
-        for (to = from + 1; to < n && order[to].key == order[from].key;)
+}
+
+/* Bits that differ within this word, of a number that is the same before it. */
+static uint64_t rank_differs(const struct build *b, const struct sort_key *v, size_t n,
+                             unsigned word)
+{
+    uint64_t first = rank_word(b, v[0].index, word), differs = 0;
+    for (size_t i = 1; i < n; i++)
+        differs |= rank_word(b, v[i].index, word) ^ first;
+    return differs;
+}
+
+/* By cmp_rank(), from this word on: those before are equal. Sorted are 32 bits from the first one
+ * on that differs; GUIDs are random, so that these mostly decide, and few are left to compare. */
+static int sort_ranks(const struct build *b, struct sort_key *v, size_t n, unsigned word)
+{
+    uint64_t differs = 0;
+    if (n <= RANK_FEW) {
+        sort_few_ranks(b, v, n);
+        return 0;
+    }
+    while (word < RANK_WORDS && (differs = rank_differs(b, v, n, word)) == 0)
+        word++;
+    if (word == RANK_WORDS)
+        return 0;
+    unsigned same = (unsigned)__builtin_clzll(differs);
+    for (size_t i = 0; i < n; i++) {
+        v[i].key = rank_word(b, v[i].index, word) << same;
+        if (same > 0 && word + 1 < RANK_WORDS)
+            v[i].key |= rank_word(b, v[i].index, word + 1) >> (64 - same);
+        v[i].key >>= 64 - RANK_WINDOW;
+    }
+    int r = sort_keys(v, n);
+    for (size_t from = 0, to; from < n && r == 0; from = to) {
+        for (to = from + 1; to < n && v[to].key == v[from].key;)
             to++;
         if (to - from > 1)
-            qsort(&rank[from], to - from, sizeof(*rank), cmp_rank);
+            r = sort_ranks(b, &v[from], to - from, word);
     }
-    return 0;
+    return r;
 }
 
 /* Rank by layer, then GUID, with gaps for filters that are added in place (patch.c). Filters
@@ -210,26 +240,21 @@ static int sort_ranks(struct rank *rank, size_t n)
 static int rank_filters(struct build *b)
 {
     size_t n = b->e->n;
-    _cleanup_free_ struct rank *rank = calloc(n + 1, sizeof(*rank));
-    b->order = calloc(n + 1, sizeof(*b->order));
-    if (!rank || !b->order)
+    _cleanup_free_ struct sort_key *v = malloc((n + 1) * sizeof(*v));
+    b->order = malloc((n + 1) * sizeof(*b->order));
+    if (!v || !b->order)
         return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        const struct effective_filter *ef = &b->e->v[i];
-        rank[i] = (struct rank){.guid = ef->filter->guid,
-                                .layer = ef->layer,
-                                .counter_id = ef->counter_id,
-                                .index = (uint32_t)i};
-    }
-    int r = sort_ranks(rank, n);
+    for (size_t i = 0; i < n; i++)
+        v[i] = (struct sort_key){.index = (uint32_t)i};
+    int r = sort_ranks(b, v, n, 0);
     if (r < 0)
         return r;
     uint32_t number = 0;
     for (size_t i = 0; i < n; i++) {
-        if (i > 0 && cmp_rank(&rank[i - 1], &rank[i]) != 0)
+        if (i > 0 && (v[i - 1].key != v[i].key || cmp_rank(b, v[i - 1].index, v[i].index) != 0))
             number = (uint32_t)i;
-        b->order[rank[i].index] =
-            ((number + 1) << ORDER_GAP_BITS) + (rank[i].layer << ORDER_LAYER_BITS);
+        b->order[v[i].index] =
+            ((number + 1) << ORDER_GAP_BITS) + (b->e->v[v[i].index].layer << ORDER_LAYER_BITS);
     }
     return 0;
 }
@@ -269,6 +294,7 @@ static int check_filters(struct build *b)
     for (size_t i = 0; i < b->e->n; i++) {
         const struct filter *f = b->e->v[i].filter;
         b->n_expanded += (uint64_t)n_port_items(&f->sport) * n_port_items(&f->dport);
+        b->keeps_state = b->keeps_state || f->keep_state;
     }
     return b->n_expanded > LIMIT_EFFECTIVE_FILTERS ? refuse_filters(b, b->n_expanded) : 0;
 }

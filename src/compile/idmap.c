@@ -47,6 +47,10 @@ static int grow(struct idmap *m)
 
 int idmap_add(struct idmap *m, uint64_t key, uint32_t *ret_id)
 {
+    if (m->last.id_plus_1 != 0 && m->last.key == key) {
+        *ret_id = m->last.id_plus_1 - 1;
+        return 0;
+    }
     if (m->n * 2 >= m->cap) {
         int r = grow(m);
         if (r < 0)
@@ -55,6 +59,7 @@ int idmap_add(struct idmap *m, uint64_t key, uint32_t *ret_id)
     struct idmap_cell *c = &m->cell[find_cell(m, key)];
     if (c->id_plus_1 == 0)
         *c = (struct idmap_cell){.key = key, .id_plus_1 = (uint32_t)++m->n};
+    m->last = *c;
     *ret_id = c->id_plus_1 - 1;
     return 0;
 }
@@ -62,6 +67,8 @@ int idmap_add(struct idmap *m, uint64_t key, uint32_t *ret_id)
 uint32_t idmap_get(const struct idmap *m, uint64_t key)
 {
     assert(m->cap > 0);
+    if (m->last.key == key)
+        return m->last.id_plus_1 - 1;
     const struct idmap_cell *c = &m->cell[find_cell(m, key)];
     assert(c->id_plus_1 != 0);
     return c->id_plus_1 - 1;

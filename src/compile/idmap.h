@@ -11,6 +11,7 @@ struct idmap {
     } * cell;
     size_t cap, n; /* cap is a power of two */
     uint64_t seed;
+    struct idmap_cell last; /* that was added or met: large lists mostly repeat one */
 };
 void idmap_init(struct idmap *m, uint64_t seed);
 void idmap_done(struct idmap *m);

@@ -53,12 +53,28 @@ static void lay_out_addresses(struct build *b, unsigned fam, uint64_t *n_lines)
     struct family_build *f = &b->fam[fam];
     struct img_family *l = &f->layout;
     if (prune_uses(f, fam, false)) {
-        l->src_bits = prune_bits(f);
+        l->src_bits = (__u16)prune_bits(f);
         l->src_off = take(n_lines, sizeof(__u64) << l->src_bits);
     }
     if (prune_uses(f, fam, true)) {
-        l->dst_bits = prune_bits(f);
+        l->dst_bits = (__u16)prune_bits(f);
         l->dst_off = take(n_lines, sizeof(__u64) << l->dst_bits);
+    }
+}
+
+static void lay_out_hosts(struct build *b, unsigned fam, uint64_t *n_lines)
+{
+    struct family_build *f = &b->fam[fam];
+    struct img_family *l = &f->layout;
+    l->src_hosts = prune_hosts(f, fam, false);
+    if (l->src_hosts) {
+        l->src_hosts_bits = prune_hosts_bits(f, l->src_hosts);
+        l->src_hosts_off = take(n_lines, (1ULL << l->src_hosts_bits) / 8);
+    }
+    l->dst_hosts = prune_hosts(f, fam, true);
+    if (l->dst_hosts) {
+        l->dst_hosts_bits = prune_hosts_bits(f, l->dst_hosts);
+        l->dst_hosts_off = take(n_lines, (1ULL << l->dst_hosts_bits) / 8);
     }
 }
 
@@ -103,9 +119,11 @@ static void lay_out_table(struct build *b, unsigned fam, uint64_t *n_lines)
         return;
     if (prune_bits(f) != PRUNE_BITS_SMALL)
         lay_out_addresses(b, fam, n_lines);
+    lay_out_hosts(b, fam, n_lines);
     l->slots_off = take(n_lines, (uint64_t)f->table_lines * IMG_LINE_BYTES);
     l->slots_mask = f->table_lines - 1;
-    l->rules_off = take(n_lines, (uint64_t)f->table_lines * IMG_LINE_BYTES);
+    l->n_used = (uint32_t)f->n_entries;
+    l->rules_off = take(n_lines, (uint64_t)f->table_lines * slots_per_line(fam) * rule_bytes(fam));
 }
 
 static bool asks_place(const struct family_build *f)
@@ -115,6 +133,14 @@ static bool asks_place(const struct family_build *f)
             return true;
     }
     return false;
+}
+
+/* Fresh memory that is first read is mapped twice, once for reading and once for writing. */
+static void touch(uint8_t *memory, size_t n)
+{
+    enum { PAGE = 4096 };
+    for (size_t at = 0; at < n; at += PAGE)
+        *(volatile uint8_t *)&memory[at] = 0;
 }
 
 static int lay_out(struct build *b)
@@ -134,6 +160,7 @@ static int lay_out(struct build *b)
     b->lines = n_lines <= UINT32_MAX ? calloc(n_lines, IMG_LINE_BYTES) : NULL;
     if (!b->lines)
         return -ENOMEM;
+    touch(b->lines, n_lines * IMG_LINE_BYTES);
     b->n_lines = (uint32_t)n_lines;
     return 0;
 }
@@ -245,8 +272,7 @@ static void write_header(const struct build *b)
         .flags = (effective_is_armed(b->e) ? IMG_ARMED : 0u) |
                  (set->source_route_classify ? IMG_SOURCE_ROUTE_CLASSIFY : 0u) |
                  (set->masqueraded_pass ? IMG_MASQUERADED_PASS : 0u) |
-                 (set->counters_off ? 0u : IMG_COUNTERS) |
-                 (effective_keeps_state(b->e) ? IMG_KEEP_STATE : 0u),
+                 (set->counters_off ? 0u : IMG_COUNTERS) | (b->keeps_state ? IMG_KEEP_STATE : 0u),
         .n_lines = b->n_lines,
         .sport_off = b->sport_off,
         .dport_off = b->dport_off,

@@ -22,8 +22,9 @@ struct query {
 
 /* Key of one group, and the walk along its chain. */
 struct walk {
-    uint64_t a_hi, a_lo, b_hi, b_lo, hi, print;
-    uint32_t group, home, pos;
+    uint64_t a_hi, a_lo, b_hi, b_lo, hi;
+    uint32_t print, group, home, pos;
+    bool over; /* no other slot has the key */
 };
 
 static const void *line_of(const struct image *img, uint32_t line)
@@ -74,14 +75,29 @@ static uint32_t prune_index(const struct query *q, struct ip a, uint32_t bits)
     return q->v4 ? img_prune4((uint32_t)a.lo, bits) : img_prune6(q->h->seed, a.hi, bits);
 }
 
+/* The groups that remain, where some of them give a whole address. */
+static uint64_t without_hosts(const struct query *q, uint64_t cand, bool destination)
+{
+    const struct img_family *f = q->f;
+    uint64_t groups = destination ? f->dst_hosts : f->src_hosts;
+    if (!(cand & groups))
+        return cand;
+    uint32_t bit = prune_host(q->h->seed, q->v4 ? FAM4 : FAM6, destination ? q->p->dst : q->p->src,
+                              destination ? f->dst_hosts_bits : f->src_hosts_bits);
+    uint64_t word = word_at(q->img, destination ? f->dst_hosts_off : f->src_hosts_off, bit / 64);
+    return word >> bit % 64 & 1 ? cand : cand & ~groups;
+}
+
 static uint64_t candidates(const struct query *q)
 {
     const struct img_family *f = q->f;
-    return f->me[q->me] & word_at(q->img, f->src_off, prune_index(q, q->p->src, f->src_bits)) &
-           word_at(q->img, f->dst_off, prune_index(q, q->p->dst, f->dst_bits)) &
-           word_at(q->img, f->proto_off, q->p->proto) &
-           word_at(q->img, f->sport_words_off, q->sp.class) &
-           word_at(q->img, f->dport_words_off, q->dp.class);
+    uint64_t cand = f->me[q->me] &
+                    word_at(q->img, f->src_off, prune_index(q, q->p->src, f->src_bits)) &
+                    word_at(q->img, f->dst_off, prune_index(q, q->p->dst, f->dst_bits)) &
+                    word_at(q->img, f->proto_off, q->p->proto) &
+                    word_at(q->img, f->sport_words_off, q->sp.class) &
+                    word_at(q->img, f->dport_words_off, q->dp.class);
+    return without_hosts(q, without_hosts(q, cand, false), true);
 }
 
 static const struct img_group *group_at(const struct query *q, unsigned g)
@@ -131,6 +147,26 @@ static void find_home(const struct query *q, struct walk *w)
     w->home = (uint32_t)hash & q->f->slots_mask;
 }
 
+static const struct img_line4 *line4_at(const struct query *q, uint32_t line)
+{
+    return (const struct img_line4 *)line_of(q->img, q->f->slots_off) + line;
+}
+
+static __u64 lo4_at(const struct query *q, uint32_t slot)
+{
+    return line4_at(q, slot / IMG_SLOTS4)->lo[slot % IMG_SLOTS4];
+}
+
+static const struct img_slot6 *slot6_at(const struct query *q, uint32_t slot)
+{
+    return (const struct img_slot6 *)line_of(q->img, q->f->slots_off) + slot;
+}
+
+static unsigned more_at(const struct query *q, uint32_t line)
+{
+    return q->v4 ? line4_at(q, line)->more : IMG_TAIL6_MORE(slot6_at(q, line * IMG_SLOTS6)->tail);
+}
+
 static const struct img_rule4 *rule4_at(const struct query *q, uint32_t slot)
 {
     return (const struct img_rule4 *)line_of(q->img, q->f->rules_off) + slot;
@@ -150,12 +186,10 @@ static uint64_t tuple_at(const struct query *q, uint64_t hi)
 static bool merged_matches(const struct query *q, const struct img_group *gr, uint32_t slot,
                            uint64_t tuple)
 {
-    const void *slots = line_of(q->img, q->f->slots_off);
     const struct packet *p = q->p;
     if (q->v4)
-        return ((((const struct img_slot4 *)slots)[slot].lo ^ (p->src.lo | p->dst.lo << 32)) &
-                img_mask4(tuple)) == 0;
-    const struct img_slot6 *s = (const struct img_slot6 *)slots + slot;
+        return ((lo4_at(q, slot) ^ (p->src.lo | p->dst.lo << 32)) & img_mask4(tuple)) == 0;
+    const struct img_slot6 *s = slot6_at(q, slot);
     struct ip a = gr->main_dst ? p->dst : p->src;
     uint32_t len = (uint32_t)(gr->main_dst ? IMG_TUPLE_DST(tuple) : IMG_TUPLE_SRC(tuple));
     return ((s->addr_hi ^ a.hi) & img_mask6_hi(len)) == 0 &&
@@ -168,16 +202,15 @@ static bool slot_matches(const struct query *q, const struct walk *w, uint32_t s
     if ((hi & IMG_HI_KEY) != w->hi || IMG_META_TUPLE(hi) == IMG_TUPLE_DELETED ||
         IMG_TUPLE_GROUP(tuple_at(q, hi)) != w->group)
         return false;
-    const void *slots = line_of(q->img, q->f->slots_off);
     const struct img_group *gr = group_at(q, w->group);
     if (gr->merged && !merged_matches(q, gr, slot, tuple_at(q, hi)))
         return false;
     if (q->v4)
-        return gr->merged || ((const struct img_slot4 *)slots)[slot].lo == w->a_lo;
-    const struct img_slot6 *s = (const struct img_slot6 *)slots + slot;
+        return gr->merged || lo4_at(q, slot) == w->a_lo;
+    const struct img_slot6 *s = slot6_at(q, slot);
     if (!gr->merged && (s->addr_hi != w->a_hi || s->addr_lo != w->a_lo))
         return false;
-    if (s->other_fp != w->print)
+    if (IMG_TAIL6_PRINT(s->tail) != w->print)
         return false;
     if (w->print == 0)
         return true;
@@ -188,17 +221,16 @@ static bool slot_matches(const struct query *q, const struct walk *w, uint32_t s
 /* Next slot with the key; *ret_hi is its second word. False at the end of the chain. */
 static bool next_match(const struct query *q, struct walk *w, uint32_t *ret_slot, uint64_t *ret_hi)
 {
-    unsigned per_line = q->v4 ? 4 : 2;
-    const void *slots = line_of(q->img, q->f->slots_off);
-    while (w->pos < IMG_PROBES * per_line) {
-        uint32_t line = (w->home + w->pos / per_line) & q->f->slots_mask;
+    unsigned per_line = q->v4 ? IMG_SLOTS4 : IMG_SLOTS6;
+    while (w->pos < IMG_PROBES * per_line && !w->over) {
+        uint32_t line = img_chain(w->home, w->pos / per_line) & q->f->slots_mask;
         uint32_t slot = line * per_line + w->pos % per_line;
-        uint64_t hi = q->v4 ? ((const struct img_slot4 *)slots)[slot].hi
-                            : ((const struct img_slot6 *)slots)[slot].hi;
-        if (IMG_META_ACTION(hi) == 0)
-            return false;
+        unsigned more = more_at(q, line), k = w->pos % per_line;
+        uint64_t hi = q->v4 ? line4_at(q, line)->hi[k] : slot6_at(q, slot)->hi;
         w->pos++;
-        if (slot_matches(q, w, slot, hi)) {
+        w->over = w->pos % per_line == 0 && !(more & IMG_CHAIN(per_line));
+        if (IMG_META_ACTION(hi) != 0 && slot_matches(q, w, slot, hi)) {
+            w->over = w->over || !(more & 1U << k);
             *ret_slot = slot;
             *ret_hi = hi;
             return true;
@@ -216,10 +248,11 @@ static struct rule rule_at(const struct query *q, uint32_t slot)
 {
     if (q->v4) {
         const struct img_rule4 *r = rule4_at(q, slot);
-        return (struct rule){r->counter_id, r->order, r->deadline_ns};
+        uint32_t id = line4_at(q, slot / IMG_SLOTS4)->counter_id[slot % IMG_SLOTS4];
+        return (struct rule){id, r->order, r->deadline_ns};
     }
     const struct img_rule6 *r = rule6_at(q, slot);
-    return (struct rule){r->counter_id, r->order, r->deadline_ns};
+    return (struct rule){IMG_TAIL6_ID(slot6_at(q, slot)->tail), r->order, r->deadline_ns};
 }
 
 static void probe_group(const struct query *q, unsigned g, uint64_t now_ns, struct image_hit *best)

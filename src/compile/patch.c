@@ -96,7 +96,7 @@ static int order_of(struct image_patcher *p, const struct effective_filter *ef, 
         return r;
     for (size_t i = 0; i < p->b.n_items; i++) {
         if (spot_make(p, &p->b.items[i], &s) == 0 && spot_find(p, &s, &slot) == 0) {
-            *ret = spot_rule(p, &s, slot).order;
+            *ret = spot_order(p, &s, slot);
             return 0;
         }
     }

@@ -13,7 +13,8 @@ struct spot {
     struct entry e;
     struct item it;
     unsigned fam;
-    uint64_t hash, print;
+    uint64_t hash;
+    uint32_t print;
 };
 
 /* Words that are stored and not yet in the image: what is read must be what will be there. */
@@ -34,8 +35,15 @@ struct image_patcher {
     struct pending pending[PENDING];
 };
 
-/* What does not change with a patch. */
+/* patch_words.c. What does not change with a patch: */
+const void *patch_line(const struct image_patcher *p, uint32_t line);
 const struct img_header *patch_header(const struct image_patcher *p);
+uint32_t patch_family_line(unsigned fam);
+const struct img_family *patch_family(const struct image_patcher *p, unsigned fam);
+const struct img_port *patch_ports(const struct image_patcher *p, bool destination);
+/* A word as it will be, and a store. */
+uint64_t patch_word(const struct image_patcher *p, uint32_t word);
+_must_check_ int patch_store(struct image_patcher *p, uint32_t word, uint64_t value);
 /* Words [first, first + n) of a part that begins at word `at` of the image: stores what differs. */
 _must_check_ int patch_put(struct image_patcher *p, uint32_t at, const void *part, uint32_t first,
                            uint32_t n);
@@ -43,13 +51,16 @@ _must_check_ int patch_put(struct image_patcher *p, uint32_t at, const void *par
 void patch_get(const struct image_patcher *p, uint32_t at, void *part, uint32_t n);
 /* Forgets the stores: those of p->out have been taken over. */
 void patch_forget(struct image_patcher *p);
-/* A range may be several intervals: the spot is that of the first one. */
+/* patch_bits.c */
+_must_check_ int patch_set_pruning(struct image_patcher *p, const struct spot *s);
+/* place.c. A range may be several intervals: the spot is that of the first one. */
 _must_check_ int spot_make(const struct image_patcher *p, const struct item *it, struct spot *ret);
 /* Is the item one entry? Copies count against a limit of the whole policy. */
 bool spot_is_single(const struct image_patcher *p, const struct item *it);
 /* The slot in which the entry is now. */
 _must_check_ int spot_find(const struct image_patcher *p, const struct spot *s, uint32_t *ret_slot);
-struct img_rule4 spot_rule(const struct image_patcher *p, const struct spot *s, uint32_t slot);
+/* Its rank among equal weights. */
+uint32_t spot_order(const struct image_patcher *p, const struct spot *s, uint32_t slot);
 _must_check_ int spot_add(struct image_patcher *p, struct spot *s);
 /* losers: an entry that others cover has no slot. */
 /* A lookup in the image, after the stores, finds it. */

@@ -58,9 +58,10 @@ int intervals_count_copies(struct build *b)
 {
     for (size_t i = 0; i < b->n_items; i++) {
         const struct item *it = &b->items[i];
-        b->copies += n_covered(&b->sport, it->shape.sport, it->sport) *
-                         n_covered(&b->dport, it->shape.dport, it->dport) -
-                     1;
+        uint64_t n = n_covered(&b->sport, it->shape.sport, it->sport) *
+                     n_covered(&b->dport, it->shape.dport, it->dport);
+        b->copies += n - 1;
+        b->fam[it->family].n_copies += n;
     }
     return b->copies > copies_limit(b) ? refuse_copies(b) : 0;
 }

@@ -8,12 +8,12 @@
 
 /* IPv6 indices hash the first 32 bits of the address (datapath.md 3.5). */
 enum { PRUNE6_PREFIX = 32 };
+/* Less than what index registers of the program hold, and not less than a line. */
+enum { HOSTS_BITS_MIN = 12, HOSTS_BITS_MAX = 26 };
 
 uint32_t prune_bits(const struct family_build *f)
 {
-    return f->n_entries < 256     ? PRUNE_BITS_SMALL
-           : f->n_entries < 10000 ? 12
-                                  : 16; /* datapath.md 3.7 */
+    return f->n_entries < 10000 ? PRUNE_BITS_SMALL : 16; /* datapath.md 3.7 */
 }
 
 /* Does the group give enough of the address to be left out for others? */
@@ -23,13 +23,44 @@ bool prune_selective(struct shape s, unsigned fam, bool destination)
     return fam == FAM4 ? len > 0 : len >= PRUNE6_PREFIX;
 }
 
+/* Where all groups give a whole address, the bits of its hash say more (prune_hosts()). */
 bool prune_uses(const struct family_build *f, unsigned fam, bool destination)
 {
+    __u64 hosts = prune_hosts(f, fam, destination);
     for (size_t g = 0; g < f->n_groups; g++) {
-        if (prune_selective(f->groups[g].shape, fam, destination))
+        if (prune_selective(f->groups[g].shape, fam, destination) && !(hosts >> g & 1))
             return true;
     }
     return false;
+}
+
+__u64 prune_hosts(const struct family_build *f, unsigned fam, bool destination)
+{
+    __u64 groups = 0;
+    for (size_t g = 0; g < f->n_groups; g++) {
+        struct shape s = f->groups[g].shape;
+        if ((destination ? s.dst_len : s.src_len) == family_bits(family_of(fam)) &&
+            !f->groups[g].merged)
+            groups |= 1ULL << g;
+    }
+    return groups;
+}
+
+/* Eight bits for an entry: one of ten other addresses has its bit set as well. */
+uint16_t prune_hosts_bits(const struct family_build *f, __u64 groups)
+{
+    size_t n = 0;
+    uint16_t bits = HOSTS_BITS_MIN;
+    for (size_t i = 0; i < f->n_entries; i++)
+        n += groups >> f->entries[i].group & 1;
+    while (1ULL << bits < n * 8 && bits < HOSTS_BITS_MAX)
+        bits++;
+    return bits;
+}
+
+uint32_t prune_host(uint64_t seed, unsigned fam, struct ip a, unsigned bits)
+{
+    return fam == FAM4 ? img_host4(seed, (uint32_t)a.lo, bits) : img_host6(seed, a.hi, a.lo, bits);
 }
 
 bool prune_uses_proto(const struct family_build *f)
@@ -105,6 +136,24 @@ static void fill_addresses(struct build *b, unsigned fam, bool destination)
         words[i] |= all;
 }
 
+static void fill_hosts(struct build *b, unsigned fam, bool destination)
+{
+    const struct family_build *f = &b->fam[fam];
+    const struct img_family *l = &f->layout;
+    __u64 groups = destination ? l->dst_hosts : l->src_hosts;
+    if (groups == 0)
+        return;
+    __u64 *words = line_at(b, destination ? l->dst_hosts_off : l->src_hosts_off);
+    unsigned bits = destination ? l->dst_hosts_bits : l->src_hosts_bits;
+    for (size_t i = 0; i < f->n_entries; i++) {
+        const struct entry *e = &f->entries[i];
+        if (!(groups >> e->group & 1))
+            continue;
+        uint32_t bit = prune_host(b->seed, fam, entry_side(f, fam, e, destination), bits);
+        words[bit / 64] |= 1ULL << bit % 64;
+    }
+}
+
 static void fill_protocols(struct build *b, unsigned fam)
 {
     const struct family_build *f = &b->fam[fam];
@@ -126,5 +175,7 @@ void prune_fill(struct build *b, unsigned fam)
 {
     fill_addresses(b, fam, false);
     fill_addresses(b, fam, true);
+    fill_hosts(b, fam, false);
+    fill_hosts(b, fam, true);
     fill_protocols(b, fam);
 }

@@ -72,26 +72,6 @@ bool addr_eq(const struct addr *a, const struct addr *b)
     return false;
 }
 
-bool addr_is_resolved(const struct addr *a)
-{
-    switch (a->kind) {
-    case ADDR_NAME:
-    case ADDR_KEYWORD_DNS:
-    case ADDR_KEYWORD_WINS:
-    case ADDR_KEYWORD_DHCP:
-    case ADDR_KEYWORD_GATEWAY:
-        return true;
-    case ADDR_ANY:
-    case ADDR_ME:
-    case ADDR_HOST:
-    case ADDR_PREFIX:
-    case ADDR_RANGE:
-    case _ADDR_KIND_MAX:
-        return false;
-    }
-    return false;
-}
-
 void addr_done(struct addr *a)
 {
     free(a->name);

@@ -187,18 +187,3 @@ int filter_validate(const struct filter *f, struct diag *d)
         return r;
     return check_lengths(f, d);
 }
-
-bool filter_is_resolved(const struct filter *f)
-{
-    return addr_is_resolved(&f->src) || addr_is_resolved(&f->dst);
-}
-
-enum action filter_effect(const struct filter *f)
-{
-    return f->inpass && f->action == ACTION_PERMIT ? ACTION_NEGOTIATE : f->action;
-}
-
-enum family filter_family(const struct filter *f)
-{
-    return f->src.family != FAMILY_ANY ? f->src.family : f->dst.family;
-}

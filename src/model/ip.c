@@ -8,47 +8,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/strbuf.h"
-
-struct ip ip_mask(enum family f, unsigned len)
-{
-    if (f == FAMILY_4)
-        return (struct ip){.lo = len == 0 ? 0 : 0xffffffffu & (UINT64_MAX << (32 - len))};
-    struct ip m = {0};
-    if (len > 0)
-        m.hi = len >= 64 ? UINT64_MAX : UINT64_MAX << (64 - len);
-    if (len > 64)
-        m.lo = UINT64_MAX << (128 - len);
-    return m;
-}
-
-struct ip ip_and(struct ip a, struct ip b)
-{
-    return (struct ip){a.hi & b.hi, a.lo & b.lo};
-}
-
-struct ip ip_or(struct ip a, struct ip b)
-{
-    return (struct ip){a.hi | b.hi, a.lo | b.lo};
-}
-
-struct ip ip_not(enum family f, struct ip a)
-{
-    if (f == FAMILY_4)
-        return (struct ip){.lo = ~a.lo & 0xffffffffu};
-    return (struct ip){~a.hi, ~a.lo};
-}
-
-struct ip ip_add1(struct ip a)
-{
-    return (struct ip){a.hi + (a.lo == UINT64_MAX), a.lo + 1};
-}
-
-struct ip ip_sub1(struct ip a)
-{
-    return (struct ip){a.hi - (a.lo == 0), a.lo - 1};
-}
-
 static uint64_t get_be(const uint8_t *b, unsigned n)
 {
     uint64_t v = 0;
@@ -110,7 +69,7 @@ int ip_parse(const char *s, size_t n, enum family *ret_family, struct ip *ret_ip
     }
     char text[INET6_ADDRSTRLEN];
     uint8_t bytes[16];
-    if (n == 0 || n >= sizeof(text) || memchr(s, '\0', n))
+    if (n >= sizeof(text) || !memchr(s, ':', n) || memchr(s, '\0', n))
         return -EINVAL;
     memcpy(text, s, n);
     text[n] = '\0';
@@ -153,6 +112,15 @@ static void longest_zero_run(const unsigned group[8], unsigned *ret_first, unsig
     *ret_len = best_len;
 }
 
+/* Without leading zeros. */
+static char *print_group(unsigned group, char *out)
+{
+    for (int shift = 12; shift >= 0; shift -= 4)
+        if (group >> shift || shift == 0)
+            *out++ = "0123456789abcdef"[group >> shift & 0xf];
+    return out;
+}
+
 void ip_print(enum family f, struct ip a, char out[IP_TEXT_BYTES])
 {
     if (f == FAMILY_4) {
@@ -168,13 +136,16 @@ void ip_print(enum family f, struct ip a, char out[IP_TEXT_BYTES])
     for (unsigned i = 0; i < 8; i++)
         group[i] = (unsigned)((i < 4 ? a.hi : a.lo) >> (48 - 16 * (i % 4)) & 0xffff);
     longest_zero_run(group, &first, &len);
-    size_t at = 0;
     for (unsigned i = 0; i < 8; i++) {
         if (i == first) {
-            at += format_into(out + at, IP_TEXT_BYTES - at, i == 0 ? "::" : ":");
             i += len - 1;
-            continue;
+            if (first == 0)
+                *out++ = ':';
+        } else {
+            out = print_group(group[i], out);
         }
-        at += format_into(out + at, IP_TEXT_BYTES - at, i < 7 ? "%x:" : "%x", group[i]);
+        if (i < 7 || (len > 0 && first + len == 8))
+            *out++ = ':';
     }
+    *out = '\0';
 }

@@ -44,12 +44,22 @@ void rule_done(struct rule *r)
     rule_init(r);
 }
 
-int rule_add_filter(struct rule *r, struct filter *f)
+int rule_reserve_filter(struct rule *r, struct filter **ret)
 {
     int err = array_reserve(&r->filters, &r->cap_filters, r->n_filters + 1, sizeof(*r->filters));
+    if (err == 0)
+        *ret = &r->filters[r->n_filters];
+    return err;
+}
+
+int rule_add_filter(struct rule *r, struct filter *f)
+{
+    struct filter *place;
+    int err = rule_reserve_filter(r, &place);
     if (err < 0)
         return err;
-    r->filters[r->n_filters++] = *f;
+    *place = *f;
+    r->n_filters++;
     filter_init(f);
     return 0;
 }

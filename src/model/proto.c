@@ -5,11 +5,12 @@
 #include "model/proto.h"
 
 #include <string.h>
-#include <strings.h>
+
+enum { NAME_BYTES = 16 };
 
 struct proto_entry {
     int number;
-    const char *name;
+    char name[NAME_BYTES]; /* the rest zero: compared as a whole */
 };
 
 /* The first name of a number is the one that is printed. */
@@ -53,8 +54,13 @@ static const struct proto_entry table[] = {
 
 int proto_from_name(const char *s, size_t n)
 {
+    char key[NAME_BYTES] = "";
+    if (n == 0 || n >= NAME_BYTES || memchr(s, '\0', n))
+        return -1;
+    for (size_t i = 0; i < n; i++)
+        key[i] = s[i] >= 'A' && s[i] <= 'Z' ? (char)(s[i] - 'A' + 'a') : s[i];
     for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
-        if (strlen(table[i].name) == n && strncasecmp(table[i].name, s, n) == 0)
+        if (memcmp(table[i].name, key, NAME_BYTES) == 0)
             return table[i].number;
     }
     return -1;

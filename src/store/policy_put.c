@@ -34,19 +34,30 @@ static void put_done(struct put *u)
 
 /* Random bytes by the page: a GUID each for 200,000 filters would be as many system calls. */
 struct guid_source {
-    uint8_t bytes[256]; /* getrandom() never returns less for up to 256 bytes (its man page) */
+    uint8_t bytes[4096];
     size_t used;
 };
+
+/* More than 256 bytes at once may be cut short by a signal (getrandom(2)). */
+static int fill_guids(struct guid_source *src, struct diag *d)
+{
+    for (size_t have = 0; have < sizeof(src->bytes);) {
+        ssize_t n = getrandom(src->bytes + have, sizeof(src->bytes) - have, 0);
+        if (n < 0 && errno != EINTR)
+            return diag_errno(d, errno, "cannot make a GUID");
+        have += n > 0 ? (size_t)n : 0;
+    }
+    src->used = 0;
+    return 0;
+}
 
 static int next_guid(struct guid_source *src, struct guid *g, struct diag *d)
 {
     if (!guid_is_null(g))
         return 0;
-    if (src->used == sizeof(src->bytes)) {
-        if (getrandom(src->bytes, sizeof(src->bytes), 0) != (ssize_t)sizeof(src->bytes))
-            return diag_errno(d, errno, "cannot make a GUID");
-        src->used = 0;
-    }
+    int r = src->used == sizeof(src->bytes) ? fill_guids(src, d) : 0;
+    if (r < 0)
+        return r;
     *g = guid_from_random(src->bytes + src->used);
     src->used += sizeof(g->b);
     return 0;
@@ -79,6 +90,16 @@ static int give_ids(struct put *u, struct diag *d)
     return counter_save(s, COUNTER_HANDLE, d);
 }
 
+/* A text that is canonical, as tools and `policy save` write it, is there once, as the text of the
+ * revision: "" in its place, which no policy is. */
+static const char *source_row(const struct put *u)
+{
+    const char *source = u->o->source;
+    bool canonical =
+        source && strlen(source) == u->text.len && memcmp(source, u->text.s, u->text.len) == 0;
+    return canonical ? "" : source;
+}
+
 /* Writes the policy's own row. What the policy says is in the row of its revision. */
 static int write_head(struct put *u, bool is_new, struct diag *d)
 {
@@ -87,7 +108,7 @@ static int write_head(struct put *u, bool is_new, struct diag *d)
         BIND_GUID(":guid", &p->guid),      BIND_TEXT(":name", p->name),
         BIND_TEXT(":folded", u->folded.s), BIND_INT(":revision", u->revision),
         BIND_INT(":n_rules", p->n_rules),  BIND_INT(":n_filters", policy_n_filters(p)),
-        BIND_INT(":changed_s", u->now_s),  BIND_TEXT(":source", u->o->source),
+        BIND_INT(":changed_s", u->now_s),  BIND_TEXT(":source", source_row(u)),
     };
     return db_run(u->s, is_new ? STMT_POLICY_INSERT : STMT_POLICY_UPDATE, b, ARRAY_SIZE(b), d);
 }
@@ -183,7 +204,7 @@ static int update_source(struct put *u, int64_t id, struct diag *d)
 {
     if (!u->o->source)
         return 0;
-    const struct bind b[] = {BIND_TEXT(":source", u->o->source), BIND_INT(":id", id)};
+    const struct bind b[] = {BIND_TEXT(":source", source_row(u)), BIND_INT(":id", id)};
     int r = db_run(u->s, STMT_POLICY_SET_SOURCE, b, ARRAY_SIZE(b), d);
     return r < 0 || sqlite3_changes(u->s->db) == 0 ? r : state_raise(u->s, d);
 }

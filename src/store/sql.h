@@ -24,7 +24,9 @@
     X(POLICY_COUNT, "SELECT count(*) FROM policy")                                                 \
     X(POLICY_BY_NAME, "SELECT id, guid, name, revision, n_filters FROM policy"                     \
                       " WHERE folded = :folded")                                                   \
-    X(POLICY_SOURCE, "SELECT source FROM policy WHERE folded = :folded")                           \
+    X(POLICY_SOURCE, "SELECT iif(p.source = '', r.text, p.source) FROM policy p"                   \
+                     " LEFT JOIN revision r ON r.folded = p.folded AND r.revision = p.revision"    \
+                     " WHERE p.folded = :folded")                                                  \
     X(POLICY_SET_SOURCE, "UPDATE policy SET source = :source WHERE id = :id"                       \
                          " AND source IS NOT :source")                                             \
     X(POLICY_INSERT,                                                                               \

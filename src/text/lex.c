@@ -230,28 +230,26 @@ static void lex_string(struct lexer *lx, struct token *t)
     t->span = span_at(lx, start, t->len);
 }
 
+/* ASCII that a word may hold: printable, and not what ends one. A policy of 100,000 filters has
+ * five million of these. */
+static const bool plain[UINT8_MAX + 1] = {
+    ['!'] = true, ['$' ... 'z'] = true, ['|'] = true, ['~'] = true};
+
 static bool ends_word(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '"' || c == '#' || c == '{' ||
            c == '}';
 }
 
-/* ASCII that a word may hold: printable, and not what ends one. A policy of 100,000 filters has
- * five million of these. */
-static bool is_plain(char c)
-{
-    return c > ' ' && c < 0x7f && c != '"' && c != '#' && c != '{' && c != '}';
-}
-
 /* A word, or a TOKEN_BAD of one character if it would begin with one that is not allowed. */
 static void lex_word(struct lexer *lx, struct token *t)
 {
     size_t start = lx->pos;
-    while (lx->pos < lx->end && !ends_word(lx->text[lx->pos])) {
-        if (is_plain(lx->text[lx->pos])) {
+    for (;;) {
+        while (lx->pos < lx->end && plain[(unsigned char)lx->text[lx->pos]])
             lx->pos++;
-            continue;
-        }
+        if (lx->pos == lx->end || ends_word(lx->text[lx->pos]))
+            break;
         enum lex_error error;
         uint32_t cp;
         size_t n = look(lx, lx->pos, &cp, &error);
@@ -273,38 +271,34 @@ static void lex_word(struct lexer *lx, struct token *t)
     t->word = word_find(t->s, t->len);
 }
 
-void lex_next(struct lexer *lx, struct token *ret)
+void lex_next(struct lexer *lx, struct token *t)
 {
-    struct token t = {.kind = TOKEN_END};
-    skip_blanks(lx, &t);
-    t.first_on_line = lx->fresh_line;
-    if (t.kind == TOKEN_BAD) {
-        *ret = t;
+    *t = (struct token){.kind = TOKEN_END};
+    skip_blanks(lx, t);
+    t->first_on_line = lx->fresh_line;
+    if (t->kind == TOKEN_BAD)
         return;
-    }
     if (lx->pos >= lx->end) {
-        t.s = lx->text + lx->end;
-        t.span = lx->behind;
-        *ret = t;
+        t->s = lx->text + lx->end;
+        t->span = lx->behind;
         return;
     }
     char c = lx->text[lx->pos];
     if (c == '{' || c == '}') {
-        t.kind = c == '{' ? TOKEN_OPEN : TOKEN_CLOSE;
-        t.s = lx->text + lx->pos;
-        t.len = 1;
-        t.span = span_at(lx, lx->pos++, 1);
+        t->kind = c == '{' ? TOKEN_OPEN : TOKEN_CLOSE;
+        t->s = lx->text + lx->pos;
+        t->len = 1;
+        t->span = span_at(lx, lx->pos++, 1);
     } else if (c == '"') {
-        lex_string(lx, &t);
+        lex_string(lx, t);
     } else if (c == '\r') { /* not before a line end: skip_blanks() has taken those */
-        t.code_point = '\r';
-        set_bad(lx, &t, LEX_CONTROL, lx->pos++, 1);
+        t->code_point = '\r';
+        set_bad(lx, t, LEX_CONTROL, lx->pos++, 1);
     } else {
-        lex_word(lx, &t);
+        lex_word(lx, t);
     }
     lx->fresh_line = false;
     lx->behind = span_at(lx, lx->pos, 1);
-    *ret = t;
 }
 
 /* UTF-8 (RFC 3629) of a code point up to U+FFFF, where escapes end. */

@@ -42,7 +42,7 @@ struct lexer {
 };
 
 void lex_init(struct lexer *lx, const char *text, size_t len);
-void lex_next(struct lexer *lx, struct token *ret);
+void lex_next(struct lexer *lx, struct token *t);
 /* Text of a TOKEN_STRING without quotes and escapes, or of a TOKEN_WORD. 0 or -ENOMEM. */
 _must_check_ int lex_decode(const struct token *t, char **ret);
 /* Fills *d for a TOKEN_BAD; the errno of its kind. */

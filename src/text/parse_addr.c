@@ -292,6 +292,10 @@ static int parse_written(struct piece p, struct diag *d, struct addr *ret)
 {
     enum family family;
     struct ip ip;
+    if (ip_parse(p.s, p.n, &family, &ip) == 0) {
+        *ret = addr_host(family, ip);
+        return 0;
+    }
     const char *slash = memchr(p.s, '/', p.n), *dash = memchr(p.s, '-', p.n);
     const char *comma = memchr(p.s, ',', p.n);
     if (comma) {
@@ -304,10 +308,6 @@ static int parse_written(struct piece p, struct diag *d, struct addr *ret)
         return parse_prefix(p, (size_t)(slash - p.s), d, ret);
     if (dash && is_range(p, (size_t)(dash - p.s)))
         return parse_range(p, (size_t)(dash - p.s), d, ret);
-    if (ip_parse(p.s, p.n, &family, &ip) == 0) {
-        *ret = addr_host(family, ip);
-        return 0;
-    }
     if (memchr(p.s, ':', p.n) || looks_dotted(p))
         return fail_host(p, d);
     return parse_name(p, d, ret);

@@ -118,15 +118,15 @@ static int parse_rule_head(struct file *f, struct rule *r)
     return err;
 }
 
+/* Filters are large: it is made where it stays. */
 static int parse_one_filter(struct file *f, struct rule *r)
 {
-    struct filter filter;
-    int err = parse_filter(&f->p, &filter);
-    if (err < 0)
-        return err;
-    err = rule_add_filter(r, &filter);
-    if (err < 0)
-        filter_done(&filter);
+    struct filter *filter;
+    int err = rule_reserve_filter(r, &filter);
+    if (err == 0)
+        err = parse_filter(&f->p, filter);
+    if (err == 0)
+        r->n_filters++;
     return err;
 }
 

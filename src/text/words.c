@@ -5,16 +5,18 @@
 #include "words.h"
 
 #include <string.h>
+#include <threads.h>
 
 #include "base/suggest.h"
 
 enum {
+    INDEX_SLOTS = 256,
     WORD_BYTES = 24, /* longer words are no typing error of ours (longest: 13) */
     TEXT_BYTES = 16,
 };
 
 static const struct {
-    char text[TEXT_BYTES]; /* the rest zero: compared as a whole */
+    char text[TEXT_BYTES];
     enum word word;
     unsigned contexts;
 } table[] = {
@@ -94,26 +96,54 @@ static const struct {
     {"eager", WORD_EAGER, CTX_METHOD},
 };
 
+/* Where the table has a word: a policy of 100,000 filters asks 700,000 times. Made once, from the
+ * table, and never changed. */
+static struct {
+    uint8_t slot[INDEX_SLOTS]; /* number in the table + 1, 0 = none */
+    uint8_t len[ARRAY_SIZE(table)];
+    unsigned contexts[_WORD_MAX];
+} words;
+static once_flag words_once = ONCE_FLAG_INIT;
+_Static_assert(ARRAY_SIZE(table) < INDEX_SLOTS / 2, "slots are numbers of the table, half empty");
+
+static unsigned home_of(const char *s, size_t n)
+{
+    unsigned first = (unsigned char)s[0], last = (unsigned char)s[n - 1];
+    unsigned middle = (unsigned char)s[n / 2];
+    return (first * 7 + middle * 31 + last * 3 + (unsigned)n * 17) % INDEX_SLOTS;
+}
+
+/* Of words that stand in the table twice the first one counts. */
+static void words_index(void)
+{
+    for (size_t i = ARRAY_SIZE(table); i-- > 0;)
+        words.contexts[table[i].word] = table[i].contexts;
+    for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+        words.len[i] = (uint8_t)strlen(table[i].text);
+        unsigned at = home_of(table[i].text, words.len[i]);
+        while (words.slot[at])
+            at = (at + 1) % INDEX_SLOTS;
+        words.slot[at] = (uint8_t)(i + 1);
+    }
+}
+
 enum word word_find(const char *s, size_t n)
 {
-    char key[TEXT_BYTES] = "";
     if (n == 0 || n >= TEXT_BYTES || s[0] < 'a' || s[0] > 'z')
         return WORD_NONE;
-    memcpy(key, s, n);
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        if (memcmp(table[i].text, key, TEXT_BYTES) == 0)
+    call_once(&words_once, words_index);
+    for (unsigned at = home_of(s, n); words.slot[at]; at = (at + 1) % INDEX_SLOTS) {
+        unsigned i = words.slot[at] - 1u;
+        if (words.len[i] == n && memcmp(table[i].text, s, n) == 0)
             return table[i].word;
+    }
     return WORD_NONE;
 }
 
 bool word_fits(enum word w, unsigned contexts)
 {
-    if (w == WORD_NONE)
-        return false;
-    for (size_t i = 0; i < ARRAY_SIZE(table); i++)
-        if (table[i].word == w)
-            return table[i].contexts & contexts;
-    return false;
+    call_once(&words_once, words_index);
+    return w != WORD_NONE && words.contexts[w] & contexts;
 }
 
 const char *word_suggest(const char *s, size_t n, unsigned contexts)

@@ -69,6 +69,7 @@ enum word {
     WORD_WEAK,
     WORD_WINS,
     WORD_YES,
+    _WORD_MAX,
 };
 
 /* Places of the grammar; a set of them says what could have stood where something else was. */

@@ -249,6 +249,7 @@ class PortwardDirect(Portward):
         words = line.split()[1:]
         steps = dict(zip(words[::2], map(float, words[1::2])))
         return {"apply_ms": round(sum(steps.values()), 3), "steps_ms": steps,
+                "enforce_ms": round(sum(steps.values()) - steps["parse"], 3),
                 "process_ms": round(seconds * 1000, 3), "loader_bytes": peak,
                 **image_bytes(station)}
 

@@ -14,6 +14,7 @@ import xml.etree.ElementTree
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+import goals  # noqa: E402
 import rulesets  # noqa: E402
 from backends import Nft  # noqa: E402
 from lab import Lab  # noqa: E402
@@ -53,7 +54,7 @@ def check_results(directory):
              r["family"]) for r in results["rows"]}
     check(WANTED <= seen, f"every kind of row is there: missing {WANTED - seen or 'none'}")
     check(len(results["goals"]) > 20 and
-          all(set(g) == {"text", "op", "bound", "value", "met"} for g in results["goals"]),
+          all(set(g) == {"text", "op", "bound", "value", "without", "met"} for g in results["goals"]),
           "every goal is judged or not measured")
     check(any(g["met"] is not None for g in results["goals"]), "some goals can be judged")
     check(all("failed" not in c and c["in_place_ms"] > 0 for c in results["changes"]),
@@ -66,6 +67,27 @@ def check_results(directory):
                     str(directory / "results.json"), str(document)], check=True)
     check("## Goals" in document.read_text() and (directory / "performance.svg").exists(),
           "the document is written")
+
+
+def made_up(name, legit, none, **load):
+    return {"backend": name, "n": 1000, "set": "one", "family": 4, "load": load,
+            "inject": {"legit": {"median_ns": legit}},
+            "baseline": {"inject": {"median_ns": none}}}
+
+
+def check_goals():
+    """Of rows whose ratios are known."""
+    def judged(ours):
+        rows = [made_up("nft-linear", 9600, 600), made_up("portward-guard-off", ours, 600)]
+        return {g["text"]: g for g in goals.judge({"rows": rows, "changes": []})}
+    added, whole = ("nft chain against ours, added to legit, 1,000",
+                    "nft chain against ours, legit in all, 1,000")
+    known = judged(700)
+    check((known[added]["value"], known[added]["met"]) == (90, True), f"added: {known[added]}")
+    check((known[whole]["value"], known[whole]["without"], known[whole]["met"]) ==
+          (13.7143, 16, False), f"in all, and with no filter at all: {known[whole]}")
+    check(judged(590)[added]["value"] == 9000, "what costs nothing counts as one nanosecond")
+    check(judged(None)[added]["met"] is None, "what was not measured is not judged")
 
 
 def check_controls():
@@ -100,6 +122,7 @@ def run_quick(directory):
 
 
 def test(_net):
+    check_goals()
     with tempfile.TemporaryDirectory(prefix="pw-bench-") as name:
         if run_quick(pathlib.Path(name)):
             check_results(pathlib.Path(name))

@@ -112,16 +112,18 @@ class Measurement:
     def load_again(self, backend, n, row):
         """The time for loading is a median too. None for what has nothing to load."""
         first = row["load"].get("apply_ms")
-        times = [first] if first is not None else []
-        while times and len(times) < self.plan.loads(first):
+        loads = [row["load"]] if first is not None else []
+        while loads and len(loads) < self.plan.loads(first):
             station = self.station(n)
             try:
-                times.append(backend.load(station, n)["apply_ms"])
+                loads.append(backend.load(station, n))
             finally:
                 station.close()
-        if times:
-            row["load"]["apply_ms"] = round(statistics.median(times), 3)
-            row["load"]["apply_rounds_ms"] = times
+        for name in ("apply", "enforce"):
+            times = [load[f"{name}_ms"] for load in loads if f"{name}_ms" in load]
+            if times:
+                row["load"] = {**row["load"], f"{name}_ms": round(statistics.median(times), 3),
+                               f"{name}_rounds_ms": times}
 
     def row(self, backend, n, steps=("inject", "flood", "update")):
         """Measures one backend with N filters. Failures of the backend are kept in the row."""

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pw-attach: enforces the policies of a file in this network namespace without an agent, for packet
  * tests of the datapath alone.
- *   pw-attach [--pin-root DIR] [--hook auto|tcx|clsact] [--detach] FILE
+ *   pw-attach [--pin-root DIR] [--hook auto|tcx|clsact] [--guard] [--detach] FILE
  *   pw-attach [--pin-root DIR] --clear
  * Prints "ready" once the packets obey, and the milliseconds that each step took. Then it stays,
  * follows interfaces and addresses, and on SIGTERM prints the counter of each filter and removes
@@ -102,11 +102,10 @@ static int run(const struct datapath_options *o, const char *file, bool detach, 
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"pin-root", required_argument, NULL, 'p'},
-                                            {"hook", required_argument, NULL, 'k'},
-                                            {"detach", no_argument, NULL, 'd'},
-                                            {"clear", no_argument, NULL, 'c'},
-                                            {0}};
+    static const struct option options[] = {
+        {"pin-root", required_argument, NULL, 'p'}, {"hook", required_argument, NULL, 'k'},
+        {"guard", no_argument, NULL, 'g'},          {"detach", no_argument, NULL, 'd'},
+        {"clear", no_argument, NULL, 'c'},          {0}};
     struct datapath_options o = {.hook = HOOK_AUTO};
     struct diag d = {0};
     bool detach = false, clear = false, bad = false;
@@ -118,13 +117,14 @@ int main(int argc, char **argv)
             o.hook = strcmp(optarg, "tcx") == 0      ? HOOK_TCX
                      : strcmp(optarg, "clsact") == 0 ? HOOK_CLSACT
                                                      : HOOK_AUTO;
+        o.guard |= c == 'g';
         detach |= c == 'd';
         clear |= c == 'c';
         bad |= c == '?';
     }
     if (bad || clear != (optind == argc)) {
         fprintf(stderr, "usage: pw-attach [--pin-root DIR] [--hook auto|tcx|clsact] "
-                        "[--detach] FILE | --clear\n");
+                        "[--guard] [--detach] FILE | --clear\n");
         return 2;
     }
     int r = run(&o, clear ? NULL : argv[optind], detach, &d);

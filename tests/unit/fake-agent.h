@@ -243,6 +243,17 @@ const char *agent_phase_name(enum agent_phase p)
     return p == AGENT_PHASE_PARSE ? "parse" : "other";
 }
 
+/* What is given is ours behind its const, as in change_copy.c. */
+static void free_given(const char *text)
+{
+    union {
+        const char *in;
+        char *out;
+    } u = {text};
+
+    free(u.out);
+}
+
 int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done, void *ctx,
                  struct diag *d, uint64_t *ret_id)
 {
@@ -255,6 +266,8 @@ int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn do
     (void)snprintf(kind, sizeof(kind), "%u", c->kind);
     *j = (struct job){.agent = a, .id = ++a->next_id, .done = done, .ctx = ctx};
     j->text = strdup(c->text ? c->text : c->policy ? c->policy : kind);
+    if (c->text_given)
+        free_given(c->text);
     j->dry_run = c->dry_run;
     if (c->kind == AGENT_BATCH)
         take_batch(j, c);
@@ -300,23 +313,33 @@ void agent_flows_done(struct agent_flows *l)
 {
     free(l->v);
 }
+enum { FAKE_MANY = 30000 }; /* filters of policy "many" */
+
+/* So all lists are answered in parts; the others are those of real agents. */
+size_t agent_n_filters(const struct agent *a)
+{
+    (void)a;
+    return FAKE_MANY;
+}
+
 int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
                struct agent_filters *ret)
 {
     (void)a;
     if (q->policy && strcmp(q->policy, "gone/away") == 0)
         return diag_fail(d, DIAG_UNKNOWN_OBJECT, "no policy '%s' is assigned", q->policy);
-    ret->v = calloc(1, sizeof(*ret->v));
+    ret->n = q->policy && strcmp(q->policy, "many") == 0 ? FAKE_MANY : 1;
+    ret->v = calloc(ret->n, sizeof(*ret->v));
     if (!ret->v)
         return -ENOMEM;
-    ret->n = 1;
-    ret->v[0] = (struct agent_filter){.id = "s1",
-                                      .layer = LAYER_LOCAL,
-                                      .action = ACTION_PERMIT,
-                                      .text = strdup("permit from any to me"),
-                                      .expires_in_s = -1,
-                                      .packets = 7,
-                                      .bytes = 420};
+    for (size_t i = 0; i < ret->n; i++)
+        ret->v[i] = (struct agent_filter){.id = "s1",
+                                          .layer = LAYER_LOCAL,
+                                          .action = ACTION_PERMIT,
+                                          .text = strdup("permit from any to me"),
+                                          .expires_in_s = -1,
+                                          .packets = 7 + i,
+                                          .bytes = 420};
     return 0;
 }
 

@@ -98,6 +98,44 @@ static void test_questions(void **state)
     assert_int_equal(json_integer_value(json_object_get(gone, "exit")), 1);
 }
 
+/* A long list is complete and in order. */
+static void test_long_list(void **state)
+{
+    _cleanup_json_ json_t *list = NULL;
+
+    (void)state;
+    assert_int_equal(ask("GET", "/v1/counters?policy=many", NULL, &list), 200);
+    const json_t *v = json_object_get(json_object_get(list, "data"), "counters");
+    assert_int_equal(json_array_size(v), FAKE_MANY);
+    for (size_t i = 0; i < FAKE_MANY; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(v, i), "packets")),
+                         7 + i);
+}
+
+/* Who asks while a long list is made is answered before it. */
+static void test_served_between(void **state)
+{
+    int fd = connect_raw();
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    _cleanup_json_ json_t *status = NULL, *added = NULL;
+
+    (void)state;
+    send_raw(fd, "GET /v1/filters?policy=many HTTP/1.1\r\nHost: portward\r\n\r\n");
+    (void)poll(NULL, 0, 20); /* it has begun */
+    assert_int_equal(ask("GET", "/v1/status", NULL, &status), 200);
+    assert_int_equal(poll(&p, 1, 0), 0); /* nothing yet */
+    assert_int_equal(ask("POST", "/v1/filters", "{\"text\":\"block x\"}", &added), 200);
+    assert_int_equal(poll(&p, 1, 30000), 1);
+    close(fd);
+    /* Whoever goes away in the middle of it leaves nothing behind. */
+    fd = connect_raw();
+    send_raw(fd, "GET /v1/filters?policy=many HTTP/1.1\r\nHost: portward\r\n\r\n");
+    (void)poll(NULL, 0, 20);
+    close(fd);
+    json_decrefp(&status);
+    assert_int_equal(ask("GET", "/v1/status", NULL, &status), 200);
+}
+
 static void test_change(void **state)
 {
     _cleanup_json_ json_t *added = NULL, *conflict = NULL;
@@ -551,6 +589,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_questions),          cmocka_unit_test(test_change),
+        cmocka_unit_test(test_long_list),          cmocka_unit_test(test_served_between),
         cmocka_unit_test(test_not_blocked),        cmocka_unit_test(test_wrong_requests),
         cmocka_unit_test(test_reason_limit),       cmocka_unit_test(test_pipelined),
         cmocka_unit_test(test_pipelined_changes),  cmocka_unit_test(test_keep_alive),

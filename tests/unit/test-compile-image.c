@@ -162,6 +162,44 @@ static void test_exact_words(void **state)
     set_done(&s);
 }
 
+/* A slot says that another one has its key, and only then; no line is full here. Of addresses that
+ * no filter names the bit is not set, or hosts would prune nothing. */
+static void test_bits_of_lines(void **state)
+{
+    (void)state;
+    struct set s;
+    set_init(&s);
+    ADD(&s, ACTION_PERMIT, .src = "10.0.0.1", .dst = "me", .deadline_ns = 8);
+    ADD(&s, ACTION_PERMIT, .src = "10.0.0.1", .dst = "me", .deadline_ns = 9);
+    ADD(&s, ACTION_BLOCK, .src = "10.0.0.2", .dst = "me");
+    struct image img = set_compile(&s, NULL);
+    const struct img_header *h = img.lines;
+    const struct img_family *f = family4(&img);
+    const struct img_line4 *lines = line_of(&img, f->slots_off);
+    unsigned n_shared = 0, n_alone = 0, n_bits = 0;
+    for (unsigned i = 0; i <= f->slots_mask; i++) {
+        assert_false(lines[i].more & IMG_CHAIN(IMG_SLOTS4));
+        for (unsigned k = 0; k < IMG_SLOTS4; k++) {
+            bool shared = lines[i].more & 1U << k;
+            assert_int_equal(shared, lines[i].lo[k] == 0x0a000001);
+            n_shared += shared;
+            n_alone += !shared && IMG_META_ACTION(lines[i].hi[k]) != 0;
+        }
+    }
+    assert_int_equal(n_shared, 2);
+    assert_int_equal(n_alone, 1);
+    const __u64 *words = line_of(&img, f->src_hosts_off);
+    for (unsigned bit = 0; bit < 1U << f->src_hosts_bits; bit++)
+        n_bits += (unsigned)(words[bit / 64] >> bit % 64 & 1);
+    assert_int_equal(n_bits, 2);
+    for (uint32_t addr = 0x0a000001; addr <= 0x0a000002; addr++) {
+        uint32_t bit = img_host4(h->seed, addr, f->src_hosts_bits);
+        assert_true(words[bit / 64] >> bit % 64 & 1);
+    }
+    image_done(&img);
+    set_done(&s);
+}
+
 /* A dimension that no filter uses has no array. */
 static void test_absent_parts(void **state)
 {
@@ -174,10 +212,13 @@ static void test_absent_parts(void **state)
     const struct img_family *f = family4(&img), *f6 = line_of(&img, IMG_FAMILY6_LINE);
     assert_int_equal(h->sport_off | h->dport_off, 0);
     assert_int_equal(f->dst_off | f->proto_off | f->sport_words_off | f->dport_words_off, 0);
-    assert_int_not_equal(f->src_off, 0);
-    assert_int_equal(f->src_bits, 8);
+    assert_int_equal(f->src_off | f->dst_hosts, 0);
+    assert_int_equal(f->src_hosts, 1);
+    assert_int_not_equal(f->src_hosts_off, 0);
+    assert_int_equal(f->src_hosts_bits, 12);
     assert_int_equal(f6->n_groups | f6->slots_off | f6->me[3], 0);
-    assert_true(img.n_lines < 2 * 64 + 64); /* slots and rules, the rest */
+    assert_true(img.n_lines < (1 << 12) / 8 / IMG_LINE_BYTES + 64 + 48 +
+                                  64); /* words, slots and rules, the rest */
     image_done(&img);
     set_done(&s);
 }
@@ -185,9 +226,10 @@ static void test_absent_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_empty),       cmocka_unit_test(test_header_and_refusals),
-        cmocka_unit_test(test_armed),       cmocka_unit_test(test_order_of_groups_and_tuples),
-        cmocka_unit_test(test_exact_words), cmocka_unit_test(test_absent_parts),
+        cmocka_unit_test(test_empty),        cmocka_unit_test(test_header_and_refusals),
+        cmocka_unit_test(test_armed),        cmocka_unit_test(test_order_of_groups_and_tuples),
+        cmocka_unit_test(test_exact_words),  cmocka_unit_test(test_bits_of_lines),
+        cmocka_unit_test(test_absent_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,6 +247,28 @@ static void test_source(void **state)
     assert_int_equal(d.code, DIAG_UNKNOWN_OBJECT);
 }
 
+/* A text that is canonical already is there once, and read like any other. */
+static void test_canonical_source(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const texts[] = {
+        "policy \"c\" {\n    rule \"r\"  block in tcp from any to me port 1\n}\n",
+        "policy \"c\" {\n    rule \"r\"  block in tcp from any to me port 1\n} # with a comment\n",
+        "policy \"c\" {\n    rule \"r\"  block in tcp from any to me port 2\n}\n",
+    };
+    static const char *const lengths[] = {"0", "81", "0"};
+    fixture_open(f);
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        struct diag d = {0};
+        char *source = NULL;
+        put(f, texts[i], /* changed= */ i != 1);
+        assert_string_equal(fixture_sql(f, "SELECT length(source) FROM policy"), lengths[i]);
+        assert_int_equal(store_policy_source(f->s, "c", &d, &source), 0);
+        assert_string_equal(source, texts[i]);
+        free(source);
+    }
+}
+
 static void test_unknown_names(void **state)
 {
     struct fixture *f = *state;
@@ -666,6 +688,7 @@ int main(void)
         STORE_TEST(test_identities_follow),
         STORE_TEST(test_rule_edits_keep_identities),
         STORE_TEST(test_source),
+        STORE_TEST(test_canonical_source),
         STORE_TEST(test_unknown_names),
         STORE_TEST(test_assign),
         STORE_TEST(test_delete_keeps_history),

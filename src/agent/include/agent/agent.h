@@ -78,6 +78,8 @@ enum agent_change_kind {
 struct agent_change {
     enum agent_change_kind kind;
     const char *policy, *rule, *text;
+    bool text_given; /* text is allocated, and the agent's once agent_change() has taken the change
+                      */
     const char *const *items;
     size_t n_items;
     bool replace;
@@ -240,9 +242,9 @@ struct agent_result {
 };
 typedef void (*agent_done_fn)(void *ctx, const struct agent_result *r);
 
-/* Queues *c, whose strings are copied. 0: done is called once, later. Negative (-ENOMEM, or
- * -EBUSY with DIAG_AGENT while the agent stops or AGENT_QUEUE_MAX changes wait): done is not
- * called. *ret_id (may be NULL) is for agent_forget(). */
+/* Queues *c, whose strings are copied, but for a text that is given. 0: done is called once, later.
+ * Negative (-ENOMEM, or -EBUSY with DIAG_AGENT while the agent stops or AGENT_QUEUE_MAX changes
+ * wait): done is not called. *ret_id (may be NULL) is for agent_forget(). */
 enum { AGENT_QUEUE_MAX = 256 };
 _must_check_ int agent_change(struct agent *a, const struct agent_change *c, agent_done_fn done,
                               void *ctx, struct diag *d, uint64_t *ret_id);
@@ -260,6 +262,8 @@ struct agent_list_query {
     const char *policy; /* NULL = all; -ENOENT if it is not assigned */
     bool all;           /* also derived entries: failsafe, exemptions */
 };
+/* How many there are of all layers, without derived ones. */
+size_t agent_n_filters(const struct agent *a);
 /* Filters in force with their counters: override first, then most specific first. */
 _must_check_ int agent_list(struct agent *a, const struct agent_list_query *q, struct diag *d,
                             struct agent_filters *ret);

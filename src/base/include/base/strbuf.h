@@ -3,6 +3,7 @@
  * Always NUL-terminated once something was added; embedded NUL is not supported. */
 #pragma once
 #include <stdarg.h>
+#include <string.h>
 
 #include "base/util.h"
 
@@ -17,8 +18,11 @@ struct strbuf {
     }
 
 /* All return the sticky error or 0. */
-int strbuf_add(struct strbuf *b, const char *s);
 int strbuf_add_n(struct strbuf *b, const char *s, size_t n);
+static inline int strbuf_add(struct strbuf *b, const char *s)
+{
+    return strbuf_add_n(b, s, strlen(s)); /* mostly a constant, whose length is one, too */
+}
 int strbuf_add_char(struct strbuf *b, char c);
 /* Its decimal digits. */
 int strbuf_add_number(struct strbuf *b, uint32_t n);

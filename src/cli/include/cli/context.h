@@ -48,9 +48,12 @@ _must_check_ int cli_try_ask(struct cli *c, const char *method, const char *targ
 _must_check_ int cli_fetch(struct cli *c, const char *method, const char *target, json_t **ret_doc);
 /* With --json: the document of a verb that makes its answer itself. data is taken over. */
 void cli_put_document(struct cli *c, const char *verb, json_t *data);
-/* The same with a policy text as body; members (taken over) go into the query. */
+/* The same with a policy text as body; members (taken over) go into the query. The agent reads the
+ * text in any case, so it is looked at here only where there is no good answer: check() shows what
+ * is wrong with the text itself and gives the exit code, 0 = nothing is. */
 _must_check_ int cli_ask_text(struct cli *c, const char *path, json_t *members,
-                              const struct cli_source *text, json_t **ret_doc);
+                              const struct cli_source *text, int (*check)(struct cli *c),
+                              json_t **ret_doc);
 /* What every change takes along: reason, generation, where the caller is logged in from. Ends the
  * program if memory is gone. */
 json_t *cli_change_body(struct cli *c);

@@ -11,7 +11,7 @@ enum addr_kind {
     ADDR_HOST,   /* first == last */
     ADDR_PREFIX, /* family, first, prefix_len (0 .. bits-1); 0.0.0.0/0 is IPv4 only */
     ADDR_RANGE,  /* first .. last, at least two addresses */
-    ADDR_NAME,   /* DNS name */
+    ADDR_NAME,   /* DNS name; from here on others say what it stands for */
     ADDR_KEYWORD_DNS,
     ADDR_KEYWORD_WINS,
     ADDR_KEYWORD_DHCP,
@@ -34,6 +34,9 @@ struct addr addr_prefix(enum family f, struct ip ip, unsigned len);     /* clear
 struct addr addr_range(enum family f, struct ip first, struct ip last); /* needs first <= last */
 bool addr_eq(const struct addr *a, const struct addr *b);
 /* True for DNS names and server keywords: what somebody else resolves. */
-bool addr_is_resolved(const struct addr *a);
+static inline bool addr_is_resolved(const struct addr *a)
+{
+    return a->kind >= ADDR_NAME;
+}
 void addr_done(struct addr *a);
 _must_check_ int addr_copy(const struct addr *a, struct addr *ret);

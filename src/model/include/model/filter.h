@@ -46,12 +46,21 @@ _must_check_ int filter_copy(const struct filter *f, struct filter *ret);
 bool filter_eq(const struct filter *a, const struct filter *b);
 /* What it does to packets in the clear: `permit inpass` demands negotiation like `negotiate`, and
  * without an engine both are denied (policy.md 1, windows.md 1.1). Field G of the weight. */
-enum action filter_effect(const struct filter *f);
+static inline enum action filter_effect(const struct filter *f)
+{
+    return f->inpass && f->action == ACTION_PERMIT ? ACTION_NEGOTIATE : f->action;
+}
 /* A side of it is a DNS name or a keyword, which stands for addresses that may change. */
-bool filter_is_resolved(const struct filter *f);
+static inline bool filter_is_resolved(const struct filter *f)
+{
+    return addr_is_resolved(&f->src) || addr_is_resolved(&f->dst);
+}
 /* Checks what the grammar alone cannot: families of both sides, ports and ICMP types with a
  * fitting protocol, override only with block, the rule of names in permits (policy.md 1).
  * 0, or negative with *d filled at f->at. Every constructor of filters ends here. */
 _must_check_ int filter_validate(const struct filter *f, struct diag *d);
 /* FAMILY_ANY, or the one family it can match. */
-enum family filter_family(const struct filter *f);
+static inline enum family filter_family(const struct filter *f)
+{
+    return f->src.family != FAMILY_ANY ? f->src.family : f->dst.family;
+}

@@ -27,12 +27,41 @@ static inline unsigned family_bits(enum family f)
     return f == FAMILY_4 ? 32 : 128;
 }
 /* Mask with len leading ones inside the family's width. */
-struct ip ip_mask(enum family f, unsigned len);
-struct ip ip_and(struct ip a, struct ip b);
-struct ip ip_or(struct ip a, struct ip b);
-struct ip ip_not(enum family f, struct ip a); /* within the family's width */
-struct ip ip_add1(struct ip a);               /* wraps */
-struct ip ip_sub1(struct ip a);
+static inline struct ip ip_mask(enum family f, unsigned len)
+{
+    if (f == FAMILY_4)
+        return (struct ip){.lo = len == 0 ? 0 : 0xffffffffu & (UINT64_MAX << (32 - len))};
+    struct ip m = {0};
+    if (len > 0)
+        m.hi = len >= 64 ? UINT64_MAX : UINT64_MAX << (64 - len);
+    if (len > 64)
+        m.lo = UINT64_MAX << (128 - len);
+    return m;
+}
+static inline struct ip ip_and(struct ip a, struct ip b)
+{
+    return (struct ip){a.hi & b.hi, a.lo & b.lo};
+}
+static inline struct ip ip_or(struct ip a, struct ip b)
+{
+    return (struct ip){a.hi | b.hi, a.lo | b.lo};
+}
+/* Within the family's width. */
+static inline struct ip ip_not(enum family f, struct ip a)
+{
+    if (f == FAMILY_4)
+        return (struct ip){.lo = ~a.lo & 0xffffffffu};
+    return (struct ip){~a.hi, ~a.lo};
+}
+/* Wraps, as the next one does. */
+static inline struct ip ip_add1(struct ip a)
+{
+    return (struct ip){a.hi + (a.lo == UINT64_MAX), a.lo + 1};
+}
+static inline struct ip ip_sub1(struct ip a)
+{
+    return (struct ip){a.hi - (a.lo == 0), a.lo - 1};
+}
 /* Network byte order: 4 or 16 bytes. */
 struct ip ip_from_bytes(enum family f, const uint8_t *bytes);
 void ip_to_bytes(enum family f, struct ip a, uint8_t *bytes);

@@ -39,6 +39,8 @@ void rule_done(struct rule *r);
 /* Takes *f over (leaves it initialised empty). 0 or -ENOMEM. Here and below, what could not be
  * taken stays with the caller. */
 _must_check_ int rule_add_filter(struct rule *r, struct filter *f);
+/* Where the next filter will stand, not initialised: whoever makes it there raises n_filters. */
+_must_check_ int rule_reserve_filter(struct rule *r, struct filter **ret);
 
 _must_check_ int policy_new(const char *name, struct policy **ret);
 struct policy *policy_free(struct policy *p);

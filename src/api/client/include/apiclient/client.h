@@ -7,6 +7,7 @@
 #include "base/strbuf.h"
 
 #define API_TEXT_TYPE "text/plain"
+enum { API_STATUS_OK = 200 };
 
 struct api_request {
     const char *method;
