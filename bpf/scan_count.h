@@ -76,7 +76,8 @@ static __always_inline __u32 pw_scan_dropped(struct pw_ctx *ctx, const struct pw
     if (v->reason != PW_DROP_FILTER && v->reason != PW_DROP_OVERRIDE &&
         v->reason != PW_DROP_TIMED_BLOCK && v->reason != PW_DROP_NO_SA)
         return 0;
-    if (p->l4 != PW_L4_PORTS || p->later_fragment || !pw_is_for_one(ctx) || pw_is_multicast(p->family, p))
+    if (p->l4 != PW_L4_PORTS || p->later_fragment || !pw_is_for_one(ctx) ||
+        pw_is_multicast(p->family, p))
         return 0;
     if (!kind || (p->proto != 6 && p->proto != 17))
         return 0;
