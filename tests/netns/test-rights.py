@@ -35,7 +35,7 @@ READ = (
     ((0, 6), "status"), ((0,), "list"), ((0,), "list", "--all"), ((0,), "policy", "list"),
     ((0,), "policy", "show", "P"), ((0,), "counters"), ((0,), "state", "list"), ((0,), "policy", "history"),
     ((0,), "policy", "save", "P", "FILE", "-y"), ((0, 6), "policy", "check", "P"),
-    ((0,), "rpc", "show"),
+    ((0,), "rpc", "show"), ((0,), "log", "-n", "5"), ((0,), "counters", "--prometheus"),
     ((0, 6), "mpp", "status"), ((0,), "mpp", "exempt", "list"), ((0,), "mpp", "rate"),
     ((0, 7), "mpp", "top"), ((0, 7), "mpp", "simulate"), ((0, 7), "mpp", "events"),
     ((0,), "policy", "diff", "P", "P"), ((0,), "config", "show"), ((0,), "export", "text", "P"),
@@ -57,7 +57,10 @@ CHANGE = (
     ((6,), "import", "auto", "REG", "--dry-run"), ((0,), "compat", "ipseccmd", "-u"),
 )
 # What asks other hosts, or whoever answers here, and of the agent only what it may have.
-ANYBODY = (((0,), "rpc", "dump"),)
+ANYBODY = (
+    ((0,), "rpc", "dump"), ((0,), "sockets"), ((0,), "scan", "127.0.0.1", "--ports", "9"),
+    ((0, 4, 6), "audit", "--no-probe"),
+)
 
 
 # What no verb asks for: method, target, body, exit codes (None = success).
