@@ -23,7 +23,7 @@ ALLOWED = {
     "rpc": {"base", "model", "rpcdump", "sockets"},
     "store": {"base", "model", "text"},
     "fetch": {"base", "model"},
-    "mpp": {"base", "model"},
+    "mpp": {"base", "model", "sockets"},
     "exposure": {"base", "model", "eval", "sockets"},
     "exposure/probe": {"base", "model"},
     "agent": CORE | {"datapath", "rpc", "store", "fetch", "mpp", "exposure", "sockets"},

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/btf.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -17,8 +16,9 @@
 #include <unistd.h>
 
 #include "mpp.skel.h"
+#include "sockets/units.h"
 
-enum { PATH_BYTES = 256 };
+enum { PATH_BYTES = 256, ROOT_BYTES = 1024 };
 
 static void skel_destroyp(struct mpp_skel **s)
 {
@@ -100,28 +100,15 @@ static int pin_stamps(int fd, const char *dir)
     return access(path, F_OK) == 0 ? 0 : pin(fd, dir, name);
 }
 
-static void endmntentp(FILE **f)
-{
-    if (*f)
-        endmntent(*f);
-}
-
-/* Root of cgroup2, wherever it is mounted. */
 static int open_cgroup(void)
 {
-    _cleanup_(endmntentp) FILE *f = setmntent("/proc/self/mounts", "r");
-    struct mntent m;
-    char buf[1024];
+    char root[ROOT_BYTES];
+    int r = cgroup2_mount(root, sizeof(root));
 
-    if (!f)
-        return -errno;
-    while (getmntent_r(f, &m, buf, sizeof(buf))) {
-        if (strcmp(m.mnt_type, "cgroup2") != 0)
-            continue;
-        int fd = open(m.mnt_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        return fd < 0 ? -errno : fd;
-    }
-    return -ENOENT;
+    if (r < 0)
+        return r;
+    int fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? -errno : fd;
 }
 
 static int attach_sockops(int prog, const char *dir)

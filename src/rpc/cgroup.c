@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <mntent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -14,31 +13,10 @@
 
 enum { DIRS_MAX = 20000 };
 
-static void endmntentp(FILE **f)
-{
-    if (*f)
-        (void)endmntent(*f); /* always 1 */
-}
-
 static void closedirp(DIR **d)
 {
     if (*d)
         (void)closedir(*d);
-}
-
-int cgroup_find_mount(char ret[CGROUP_PATH_BYTES])
-{
-    _cleanup_(endmntentp) FILE *f = setmntent("/proc/self/mounts", "re");
-
-    if (!f)
-        return -errno;
-    for (struct mntent *m; (m = getmntent(f));) {
-        if (strcmp(m->mnt_type, "cgroup2") != 0 || strlen(m->mnt_dir) >= CGROUP_PATH_BYTES)
-            continue;
-        (void)snprintf(ret, CGROUP_PATH_BYTES, "%s", m->mnt_dir);
-        return 0;
-    }
-    return -ENOENT;
 }
 
 int cgroup_id(const char *path, uint64_t *ret)

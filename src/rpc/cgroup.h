@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Directories of cgroup v2: where the tree is mounted, where a unit lies, and the numbers by which
- * kernel and programs know a directory. Called by engine.c, units.c and rpc-join. */
+/* Directories of cgroup v2 (mounted at cgroup2_mount()): where a unit lies, and the numbers by
+ * which kernel and programs know a directory. Called by engine.c, units.c and rpc-join. */
 #pragma once
 #include "base/util.h"
 
 enum { CGROUP_PATH_BYTES = 512 };
 
-/* Mount point of cgroup v2 in this mount namespace; -ENOENT: there is none. */
-_must_check_ int cgroup_find_mount(char ret[CGROUP_PATH_BYTES]);
 /* Id of a directory; -ENOENT. */
 _must_check_ int cgroup_id(const char *path, uint64_t *ret);
 /* Directory of a unit below root: of "/a/b" that path, whether or not it begins with root; of a

@@ -11,6 +11,7 @@
 
 #include "internal.h"
 #include "reserved.h"
+#include "sockets/units.h"
 
 enum { NAMED_MAX = 4 }; /* holders in a message */
 
@@ -91,7 +92,7 @@ static int find_root(struct rpc_engine *e)
     if (e->options.cgroup_dir)
         (void)snprintf(e->root, sizeof(e->root), "%s", e->options.cgroup_dir);
     else
-        r = cgroup_find_mount(e->root);
+        r = cgroup2_mount(e->root, sizeof(e->root));
     if (r == 0)
         e->load.cgroup_fd = open(e->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (r == 0 && e->load.cgroup_fd < 0)

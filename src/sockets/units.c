@@ -24,16 +24,16 @@ static void closedirp(DIR **d)
         (void)closedir(*d);
 }
 
-static int find_mount(char ret[PATH_BYTES])
+int cgroup2_mount(char *ret, size_t size)
 {
     _cleanup_(endmntentp) FILE *f = setmntent("/proc/self/mounts", "re");
 
     if (!f)
         return -errno;
     for (struct mntent *m; (m = getmntent(f));) {
-        if (strcmp(m->mnt_type, "cgroup2") != 0 || strlen(m->mnt_dir) >= PATH_BYTES)
+        if (strcmp(m->mnt_type, "cgroup2") != 0 || strlen(m->mnt_dir) >= size)
             continue;
-        (void)snprintf(ret, PATH_BYTES, "%s", m->mnt_dir);
+        (void)snprintf(ret, size, "%s", m->mnt_dir); /* fits */
         return 0;
     }
     return -ENOENT;
@@ -93,7 +93,7 @@ int socket_units_read(struct socket_units *ret)
 {
     _cleanup_(socket_units_done) struct socket_units u = {0};
     char root[PATH_BYTES];
-    int r = find_mount(root);
+    int r = cgroup2_mount(root, sizeof(root));
 
     if (r == 0) {
         u.known = true;

@@ -24,6 +24,7 @@
 #include "../../src/rpc/cgroup.h"
 #include "rpc/rpc.h"
 #include "rpc/settings.h"
+#include "sockets/units.h"
 
 enum { SKIP = 77 };
 
@@ -79,7 +80,7 @@ static int set_up(void **state)
     socklen_t len = sizeof(w.cookie);
 
     w = (struct world){.e = NULL};
-    assert_int_equal(cgroup_find_mount(w.mount), 0);
+    assert_int_equal(cgroup2_mount(w.mount, sizeof(w.mount)), 0);
     assert_int_equal(unshare(CLONE_NEWNET), 0);
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     assert_int_equal(getsockopt(fd, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, &w.cookie, &len), 0);
@@ -309,7 +310,7 @@ int main(void)
 {
     char mount[CGROUP_PATH_BYTES];
 
-    if (geteuid() != 0 || cgroup_find_mount(mount) < 0)
+    if (geteuid() != 0 || cgroup2_mount(mount, sizeof(mount)) < 0)
         return SKIP;
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {T(test_confined), T(test_classes), T(test_holders),

@@ -13,6 +13,7 @@
 #include "base/strbuf.h"
 #include "cgroup.h"
 #include "rpcdump/rpcdump.h"
+#include "sockets/units.h"
 #include "socks.h"
 
 enum { HANDLE_KERNFS = 0xfe /* FILEID_KERNFS of linux/exportfs.h */ };
@@ -70,7 +71,7 @@ int rpc_listeners_read(struct diag *d, struct rpc_listeners *ret)
     int err = socks_read(&socks);
     if (err < 0)
         return diag_errno(d, err, "cannot read the sockets of this host");
-    if (cgroup_find_mount(root) == 0)
+    if (cgroup2_mount(root, sizeof(root)) == 0)
         mount_fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     for (size_t i = 0; i < socks.n; i++) {
         const struct sock *s = &socks.v[i];

@@ -14,6 +14,7 @@
 
 #include "cgroup.h"
 #include "rpc.h"
+#include "sockets/units.h"
 
 #ifndef SO_NETNS_COOKIE /* Linux 5.14 */
 #define SO_NETNS_COOKIE 71
@@ -68,7 +69,7 @@ static int own_path(char *ret, size_t size)
 static int find_id(const char *unit, uint64_t *ret)
 {
     char mount[CGROUP_PATH_BYTES], path[LINE_BYTES], whole[CGROUP_PATH_BYTES + LINE_BYTES];
-    int r = cgroup_find_mount(mount);
+    int r = cgroup2_mount(mount, sizeof(mount));
 
     if (r == 0)
         r = own_path(path, sizeof(path));

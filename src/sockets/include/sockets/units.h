@@ -14,6 +14,8 @@ struct socket_units {
     bool known;   /* cgroup2 is mounted */
     bool partial; /* more directories than a walk looks at */
 };
+/* Where cgroup2 is mounted; -ENOENT if it is not, or nowhere with a name that fits. */
+_must_check_ int cgroup2_mount(char *ret, size_t size);
 void socket_units_done(struct socket_units *u);
 /* 0 also without cgroup2. */
 _must_check_ int socket_units_read(struct socket_units *ret);
